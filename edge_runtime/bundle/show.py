@@ -1,0 +1,55 @@
+"""A manifest as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edge_runtime.bundle.manifest import Manifest
+
+
+def describe(manifest: Manifest) -> str:
+    """What `edgert inspect` prints: who, what, from where, how good, which files."""
+    task, model, source = manifest.task, manifest.model, manifest.source
+    inputs = ", ".join(f"{tensor.name} {tensor.dtype}" for tensor in model.inputs)
+    facts = {
+        "task": task.name + (f", {len(task.labels)} labels" if task.labels else ""),
+        "model": f"{model.file}, {model.scheme}, engine {model.engine}, inputs {inputs}",
+        "batches": "same answer alone or together" if model.batch_invariant else "one text a run",
+        "limits": f"{manifest.limits.max_tokens} tokens a text, {manifest.limits.max_texts} texts a request",
+        "tokenizer": f"{manifest.tokenizer.family}, {manifest.tokenizer.file}",
+        "source": f"{source.model}, by {source.origin}, revision {source.revision}",
+        "weights": f"sha256 {source.sha256}",
+        "licence": source.license,
+        "targets": ", ".join(manifest.targets),
+        "counter": str(manifest.counter),
+    }
+    lines = [f"{manifest.name} {manifest.version}  ({manifest.size_bytes / 1e6:.1f} MB)", ""]
+    lines += [f"  {name:10} {value}" for name, value in facts.items()]
+    if task.labels:
+        lines += ["", "labels", *_wrapped(task.labels)]
+    lines += ["", "measured", *_table(manifest.measured)]
+    lines += ["", "files"]
+    lines += [f"  {file.path:24} {file.role:10} {file.size:>12,}  {file.sha256[:16]}" for file in manifest.files]
+    lines += ["", "made with", *_table(manifest.lock)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(values: Mapping[str, object], indent: int = 2) -> list[str]:
+    lines = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            lines += [" " * indent + name, *_table(value, indent + 2)]
+        else:
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+            lines.append(f"{'':{indent}}{name:{max(1, 26 - indent)}} {shown}")
+    return lines
+
+
+def _wrapped(words: tuple[str, ...], width: int = 96) -> list[str]:
+    lines, line = [], " "
+    for word in words:
+        if len(line) + len(word) + 1 > width:
+            lines.append(line)
+            line = " "
+        line += " " + word
+    return [*lines, line]
