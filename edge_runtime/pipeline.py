@@ -1,0 +1,104 @@
+"""The path of one request, top to bottom: texts -> token ids -> tensors -> values.
+
+The workstation's evaluation, the golden rows and the daemon all take this path, so what is measured is what runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.bundle.manifest import Manifest, read_bundle
+from edge_runtime.engine import Array, Session, open_session
+from edge_runtime.errors import BadRequest, UnsupportedModel
+from edge_runtime.tasks import FloatArray, Task, open_task
+from edge_runtime.tokenizer import Encoded, Tokenizer, open_tokenizer
+
+_FEEDS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Values of some texts (texts, width) float32, what was cut, and where the time went, in nanoseconds."""
+
+    values: FloatArray
+    truncated: tuple[bool, ...]
+    tokens: int
+    encode_ns: int
+    run_ns: int
+    answer_ns: int
+
+
+class Pipeline:
+    """One loaded model with its tokenizer and task; call it from one thread at a time."""
+
+    def __init__(self, manifest: Manifest, tokenizer: Tokenizer, session: Session, task: Task) -> None:
+        unknown = set(session.input_names) - set(_FEEDS)
+        if unknown:
+            raise UnsupportedModel(f"model wants inputs {sorted(unknown)}, this pipeline gives {', '.join(_FEEDS)}")
+        self.manifest, self.tokenizer, self.task = manifest, tokenizer, task
+        self._session = session
+
+    def run(self, texts: Sequence[str], truncate: bool = False) -> Result:
+        """Answer the texts.
+
+        Args:
+            texts: at least one; special tokens inside are plain text.
+            truncate: cut texts over the model's limit instead of refusing them.
+
+        Raises:
+            InputTooLong: a text has more tokens than the model takes.
+            BadRequest: no text, too many, or not text.
+        """
+        limits = self.manifest.limits
+        if not 0 < len(texts) <= limits.max_texts:
+            raise BadRequest(f"request has {len(texts)} texts, this model takes 1 to {limits.max_texts} at once")
+        if self.manifest.model.batch_invariant or len(texts) == 1:
+            return self._run_together(texts, truncate)
+        return _joined([self._run_together([text], truncate) for text in texts])
+
+    def vectors(self, texts: Sequence[str], truncate: bool = False) -> FloatArray:
+        """Just the values: embeddings or probabilities, (texts, width) float32."""
+        return self.run(texts, truncate).values
+
+    def _run_together(self, texts: Sequence[str], truncate: bool) -> Result:
+        start = time.perf_counter_ns()
+        encoded = self.tokenizer.encode_batch(texts, self.manifest.limits.max_tokens, truncate)
+        encoded_at = time.perf_counter_ns()
+        outputs = self._session.run(self._feeds(encoded))
+        ran_at = time.perf_counter_ns()
+        values = self.task.values(outputs, encoded.attention_mask)
+        done_at = time.perf_counter_ns()
+        return Result(
+            values, encoded.truncated, encoded.input_ids.size, encoded_at - start, ran_at - encoded_at, done_at - ran_at
+        )
+
+    def _feeds(self, encoded: Encoded) -> dict[str, Array]:
+        return {name: getattr(encoded, name) for name in self._session.input_names}
+
+
+def open_pipeline(folder: Path, threads: int = 0) -> Pipeline:
+    """Check a bundle folder, file by file, and load it.
+
+    Raises:
+        BundleError, UnsupportedModel, UnsupportedTokenizer: with the reason; nothing is half loaded.
+    """
+    manifest = read_bundle(folder)
+    tokenizer = open_tokenizer(folder / manifest.tokenizer.file)
+    task = open_task(manifest.task)
+    return Pipeline(manifest, tokenizer, open_session(folder, manifest.model, threads), task)
+
+
+def _joined(parts: Sequence[Result]) -> Result:
+    return Result(
+        np.concatenate([part.values for part in parts]),
+        tuple(flag for part in parts for flag in part.truncated),
+        sum(part.tokens for part in parts),
+        sum(part.encode_ns for part in parts),
+        sum(part.run_ns for part in parts),
+        sum(part.answer_ns for part in parts),
+    )
