@@ -1,0 +1,121 @@
+"""Cheaper ways through private methods of paho-mqtt, as a mixin. `client.py` checks that they fit before using them.
+
+Measured against the stock class (MQTT 5, small request, 2 properties): decoding a PUBLISH costs 5 us instead of 66 us
+and copies the payload once instead of twice per property; reading costs one system call instead of three or four.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.mqtt.link import NOT_MQTT
+from edge_runtime.mqtt.message import Message
+from edge_runtime.mqtt.packet import MalformedPublish, read_publish
+
+# What the methods below override or use is the same in these versions; others get the stock class.
+FIRST_VERSION, END_VERSION = (2, 1), (2, 3)
+
+_READ_BYTES = 16_384  # one TLS record; also what most requests fit in
+_READ_BYTES_OF_LARGE = 262_144  # of a large packet: bounds what is allocated for a length that is only claimed
+
+
+class Shortcuts:
+    """Overrides of `paho.mqtt.client.Client`; put it before that class.
+
+    Attributes:
+        deliver: called with every readable message.
+        complain: called with the reason for every message that cannot be read; it is confirmed and skipped, because
+            its author must not be able to cut our connection.
+        confirm: called with packet id and reason code of every PUBACK.
+        ended: called when the broker says DISCONNECT, with its reason code.
+        refuse: called when the broker answers CONNECT with no: the code, and whether it is one of MQTT 5.
+        max_packet_bytes: larger packets end the connection before anything of them is read.
+        broken: why the connection was ended from here, if it was.
+    """
+
+    deliver: Callable[[Message], None]
+    complain: Callable[[str], None]
+    confirm: Callable[[int, int], None]
+    ended: Callable[[int], None]
+    refuse: Callable[[int, bool], None]
+    max_packet_bytes: int
+    broken = ""
+
+    _unread = b""
+    _unread_at = 0
+
+    if TYPE_CHECKING:
+        _in_packet: Any
+        _out_messages: Any
+        _out_message_mutex: Any
+        _inflight_messages: Any
+        _send_puback: Any
+        _connect_timeout: Any
+        _host: Any
+
+    def has_unread(self) -> bool:
+        """Whether bytes were read that no packet has taken yet."""
+        return self._unread_at < len(self._unread)
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize > self.max_packet_bytes:
+            self.broken = (
+                f"broker sent a packet of {bufsize} bytes, it was told to send at most {self.max_packet_bytes}"
+            )
+            raise ConnectionError(self.broken)
+        if self._unread_at >= len(self._unread):
+            chunk: bytes = super()._sock_recv(max(_READ_BYTES, min(bufsize, _READ_BYTES_OF_LARGE)))  # type: ignore[misc]
+            if len(chunk) <= bufsize:
+                return chunk
+            self._unread, self._unread_at = chunk, 0
+        begin = self._unread_at
+        self._unread_at = end = begin + bufsize
+        return self._unread[begin:end]
+
+    def _handle_publish(self) -> Any:
+        try:
+            message, packet_id = read_publish(self._in_packet["command"], self._in_packet["packet"])
+        except MalformedPublish as error:
+            packet_id = error.packet_id
+            self.complain(str(error))
+        else:
+            self.deliver(message)
+        return self._send_puback(packet_id) if packet_id else 0
+
+    def _handle_pubackcomp(self, cmd: str) -> Any:
+        body = self._in_packet["packet"]
+        if cmd != "PUBACK" or len(body) < 2:
+            return NOT_MQTT  # PUBCOMP belongs to QoS 2, which is never sent
+        packet_id = body[0] << 8 | body[1]
+        with self._out_message_mutex:
+            if self._out_messages.pop(packet_id, None) is not None:
+                self._inflight_messages -= 1
+        self.confirm(packet_id, body[2] if len(body) > 2 else 0)
+        return 0
+
+    def _handle_connack(self) -> Any:
+        body = self._in_packet["packet"]
+        if len(body) < 2:
+            return NOT_MQTT
+        version_5 = len(body) > 2
+        if body[1] or not version_5:  # paho cannot read what an older broker answers, nor codes that it does not know
+            self.refuse(body[1], version_5)
+            return NOT_MQTT
+        return super()._handle_connack()  # type: ignore[misc]
+
+    def _handle_disconnect(self) -> Any:
+        body = self._in_packet["packet"]
+        self.ended(body[0] if body else 0)  # paho 2.1 reads it only if more follows
+        return super()._handle_disconnect()  # type: ignore[misc]
+
+    def _create_unix_socket_connection(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(self._connect_timeout)  # paho would wait for ever for a broker that stands still
+            connection.connect(self._host)
+        except OSError:
+            connection.close()
+            raise
+        return connection
