@@ -1,0 +1,63 @@
+"""Running the daemon as a process: the board's check, logging and signals around it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edge_runtime.board import check_board
+from edge_runtime.config import Config
+from edge_runtime.errors import BrokerUnreachable
+
+if TYPE_CHECKING:
+    from edge_runtime.daemon import Daemon
+    from edge_runtime.mqtt.address import BrokerAddress
+
+log = logging.getLogger("edgert")
+
+_LOOK_S = 0.5  # how often the main thread looks whether the network thread gave up
+
+
+def prepare(config: Config) -> None:
+    """Log to stderr and refuse a machine that cannot run models, before anything heavy is imported."""
+    form = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
+    logging.basicConfig(level=config.runtime.log_level.upper(), stream=sys.stderr, format=form)
+    check_board()
+
+
+def run_until_stopped(
+    config: Config, address: BrokerAddress | None = None, when_ready: Callable[[Daemon], None] | None = None
+) -> None:
+    """Load, connect, answer; returns after SIGTERM or SIGINT, when what was queued is answered.
+
+    Args:
+        config: of the daemon.
+        address: the broker, if it is not the config's.
+        when_ready: called once, when requests are answered for the first time.
+
+    Raises:
+        BrokerUnreachable: the connection gave up for good, with its last reason.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    from edge_runtime.daemon import Daemon
+
+    daemon = Daemon(config, address)
+    daemon.start()
+    try:
+        waiting = True
+        while not stop.wait(0.05 if waiting else _LOOK_S):
+            if daemon.failed.is_set():
+                raise BrokerUnreachable(daemon.connection.last_error or "the network thread ended")
+            if waiting and daemon.connection.wait_ready(0):
+                waiting = False
+                log.info("device %s answers for %s", config.device, ", ".join(daemon.models))
+                if when_ready is not None:
+                    when_ready(daemon)
+    finally:
+        daemon.stop()
