@@ -1,0 +1,83 @@
+"""The `edgert` command: a table of subcommands, each imported when it is used, and one place for exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+
+import click
+
+from edge_runtime import __version__
+from edge_runtime.errors import EdgertError, MissingExtra
+
+# name -> (module, extra that its module needs or "")
+COMMANDS = {
+    "ask": ("edge_runtime.commands", ""),
+    "convert": ("edgert_tools.commands", "convert"),
+    "demo": ("edgert_tools.commands", "convert"),
+    "inspect": ("edge_runtime.commands", ""),
+    "models": ("edge_runtime.commands", ""),
+    "recipes": ("edgert_tools.commands", ""),
+    "serve": ("edge_runtime.commands", ""),
+    "up": ("edge_runtime.commands", ""),
+    "verify": ("edge_runtime.commands", ""),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand's module when it is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command, or None for an unknown name."""
+        if name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="edgert")
+def edgert() -> None:
+    """Open models in, int8 answers out of a small board over MQTT.
+
+    On a workstation: convert, recipes, demo. On the board: serve, verify. To try and to ask: up, ask, models.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit status 0 done, 1 refused, 2 used wrongly.
+
+    With `--json` among the arguments an error is one JSON object on stdout, as the results are.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        edgert.main(given, prog_name="edgert", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except EdgertError as error:
+        _fail(error, as_json="--json" in given)
+    except ModuleNotFoundError as error:
+        command = next((word for word in given if word in COMMANDS), "")
+        extra = COMMANDS[command][1] if command else ""
+        if not extra or error.name is None or error.name.startswith(("edge", "firmware")):
+            raise
+        _fail(MissingExtra(error.name, extra), as_json="--json" in given)
+
+
+def _fail(error: EdgertError, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"error": {"reason": error.code, "code": error.status, "message": str(error)}}))
+    click.echo(f"edgert: {error}", err=True)
+    sys.exit(error.exit_code)

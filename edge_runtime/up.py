@@ -1,0 +1,81 @@
+"""`edgert up`: a broker and the daemon in one command, and the note by which `edgert ask` finds them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_runtime.errors import UsageError
+from edge_runtime.mqtt.address import BrokerAddress
+from edge_runtime.mqtt.topics import Topics
+
+DEFAULT_URL = "mqtt://127.0.0.1:1883"
+
+
+def note_file() -> Path:
+    """Where a running `edgert up` says how to reach it; only this user can read it."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/edgert-{os.getuid()}"
+    return Path(base) / "edgert-up.json"
+
+
+@contextlib.contextmanager
+def note_for(address: BrokerAddress) -> Iterator[Path]:
+    """Leave the client's URL, password included, for this user's other terminals, as long as the context lasts."""
+    file = note_file()
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    if file.parent.stat().st_uid != os.getuid():
+        raise UsageError(f"{file.parent} belongs to somebody else: set XDG_RUNTIME_DIR to a folder of yours")
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump({"pid": os.getpid(), "url": address.url()}, stream)
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def find_broker(given: str | None) -> str:
+    """The broker that a client should use: given, EDGERT_BROKER_URL, a running `edgert up`, or this machine's."""
+    return given or os.environ.get("EDGERT_BROKER_URL") or _noted() or DEFAULT_URL
+
+
+def lines_to_try(address: BrokerAddress, topics: Topics, model: str, *, only_mqtt_5: bool) -> list[str]:
+    """Commands that a person can paste into another terminal.
+
+    Args:
+        address: the broker with a client's login; for a unix socket only edgert's own client is shown.
+        topics: of the device.
+        model: the model to ask.
+        only_mqtt_5: the broker takes no MQTT 3.1.1 clients.
+    """
+    text = "turn on the kitchen light"
+    lines = [f"edgert ask {model} {shlex.quote(text)}"]
+    if address.scheme == "unix":
+        return lines
+    login = f"-u {shlex.quote(address.username)} -P {shlex.quote(address.password)} " if address.username else ""
+    where = f"-h {address.host} -p {address.port} {login}"
+    reply = topics.reply(address.username or "anonymous", "shell")
+    body = shlex.quote(json.dumps({"text": text}))
+    lines.append(f"mosquitto_rr {where}-V 5 -t {topics.infer(model)} -e {reply} -m {body}")
+    if not only_mqtt_5:
+        lines.append(f"mosquitto_sub {where}-t {topics.shared_reply(model)} &")
+        lines.append(f"mosquitto_pub {where}-t {topics.infer(model)} -m {body}")
+    return lines
+
+
+def _noted() -> str | None:
+    file = note_file()
+    try:
+        if file.stat().st_uid != os.getuid():
+            return None
+        note = json.loads(file.read_text())
+        os.kill(note["pid"], 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    url = note.get("url")
+    return url if isinstance(url, str) else None

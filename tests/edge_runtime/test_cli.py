@@ -1,0 +1,102 @@
+"""The command line: exit status, error lines, JSON, and what each command prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.cli import COMMANDS, main
+from tests import tiny
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = 0
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 1
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.fixture(params=["embed", "classify"])
+def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tiny.write_bundle(tmp_path / "bundle", request.param)
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "--help")
+    assert status == 0
+    assert all(name in out for name in COMMANDS)
+
+
+def test_an_unknown_command_is_used_wrongly(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "bake")
+    assert status == 2
+    assert "bake" in err
+
+
+def test_inspect_shows_the_bundle(capsys: pytest.CaptureFixture[str], bundle: Path) -> None:
+    status, out, _ = run(capsys, "inspect", str(bundle))
+    assert status == 0
+    assert "tiny 1.2.3" in out
+    assert "model.onnx" in out
+    assert "Apache-2.0" in out
+
+
+def test_inspect_gives_the_manifest_to_machines(capsys: pytest.CaptureFixture[str], bundle: Path) -> None:
+    _, out, _ = run(capsys, "inspect", str(bundle), "--json")
+    assert json.loads(out) == json.loads((bundle / "manifest.json").read_text())
+
+
+def test_verify_runs_the_golden_rows(capsys: pytest.CaptureFixture[str], bundle: Path) -> None:
+    status, out, _ = run(capsys, "verify", str(bundle))
+    assert status == 0
+    assert "3 of 3 golden rows agree" in out
+    status, out, _ = run(capsys, "verify", str(bundle), "--json")
+    assert json.loads(out)["rows"] == 3
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify", "serve", "up"])
+def test_an_altered_bundle_is_refused_by_every_command(
+    capsys: pytest.CaptureFixture[str], bundle: Path, command: str
+) -> None:
+    (bundle / "tokenizer.json").write_text("{}")
+    arguments = [command, *(["--bundle"] if command in ("serve", "up") else []), str(bundle)]
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (1, "")
+    assert "tokenizer.json" in err.splitlines()[-1]
+
+
+def test_errors_are_json_when_asked_for(capsys: pytest.CaptureFixture[str], bundle: Path) -> None:
+    (bundle / "extra").write_text("x")
+    status, out, _ = run(capsys, "inspect", str(bundle), "--json")
+    assert status == 1
+    assert json.loads(out)["error"]["reason"] == "bundle_file_extra"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["inspect", "no-such-folder"], "no-such-folder"),
+        (["serve"], "--bundle"),
+        (["ask", "tiny"], "TEXT"),
+        (["ask", "tiny", "x", "--broker", "http://hub"], "mqtt://"),
+        (["serve", "--bundle", ".", "--device", "living room"], "living room"),
+    ],
+)
+def test_wrong_use_exits_with_2_and_says_why(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    status, _, err = run(capsys, *arguments)
+    assert status == 2
+    assert says in err
+
+
+def test_no_broker_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "ask", "tiny", "x", "--broker", "mqtt://127.0.0.1:9", "--timeout", "0.5")
+    assert status == 1
+    assert "127.0.0.1:9" in err
+    assert len(err.strip().splitlines()) == 1
