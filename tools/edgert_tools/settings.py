@@ -1,0 +1,81 @@
+"""From what the user typed to one `Recipe`: a recipe's own values, or a checkpoint's, with the options on top."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+
+from edge_runtime.errors import UnsupportedModel, UsageError
+from edgert_tools.checkpoint import Checkpoint, guess_max_tokens, guess_pooling, guess_task
+from edgert_tools.recipe import QuantizeRecipe, Recipe, Scheme, TaskName, check_recipe
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `edgert convert` was given beside SOURCE and the output folder; None: not given."""
+
+    task: TaskName | None = None
+    revision: str | None = None
+    name: str | None = None
+    max_tokens: int | None = None
+    scheme: Scheme | None = None
+
+
+def from_recipe(recipe: Recipe, options: Options) -> Recipe:
+    """The recipe with the options on top.
+
+    Raises:
+        UsageError: an option that a recipe does not leave open.
+    """
+    if options.revision is not None:
+        raise UsageError(f"recipe {recipe.name} pins its revision: leave out --revision, or give the hub id as SOURCE")
+    if options.task not in (None, recipe.task):
+        raise UsageError(f"recipe {recipe.name} is for {recipe.task}, not {options.task}: leave out --task")
+    return _with_options(recipe, options)
+
+
+def from_checkpoint(checkpoint: Checkpoint, options: Options) -> Recipe:
+    """Settings for a checkpoint without a recipe: what its files say, and the default budget.
+
+    Raises:
+        UnsupportedModel: its pooling, or a classifier asked of a model without one.
+    """
+    can_classify = guess_task(checkpoint) == "classify"
+    task = options.task or guess_task(checkpoint)
+    if task == "classify" and not can_classify:
+        named = checkpoint.config.get("architectures")
+        raise UnsupportedModel(f"config.json names {named}, which has no classification head: use --task embed")
+    pooling, normalize = guess_pooling(checkpoint) if task == "embed" else ("none", False)
+    recipe = Recipe(
+        name=_plain_name(checkpoint.model),
+        version="1.0.0",
+        task=task,
+        max_tokens=guess_max_tokens(checkpoint),
+        pooling=pooling,
+        normalize=normalize,
+    )
+    return _with_options(recipe, options)
+
+
+def check_positions(recipe: Recipe, checkpoint: Checkpoint) -> None:
+    """Refuse a text length that the model has no positions for."""
+    positions = checkpoint.config.get("max_position_embeddings")
+    if isinstance(positions, int) and recipe.max_tokens > positions:
+        raise UsageError(f"max_tokens is {recipe.max_tokens}, this model has positions for {positions}: give fewer")
+
+
+def _with_options(recipe: Recipe, options: Options) -> Recipe:
+    if options.name is not None:
+        recipe = dataclasses.replace(recipe, name=options.name)
+    if options.max_tokens is not None:
+        recipe = dataclasses.replace(recipe, max_tokens=options.max_tokens)
+    if options.scheme is not None:
+        recipe = dataclasses.replace(recipe, quantize=QuantizeRecipe(candidates=(options.scheme,)))
+    return check_recipe(recipe)
+
+
+def _plain_name(model: str) -> str:
+    """A name for topics and folders from an upstream id: `org/My Model` -> `my-model`."""
+    plain = re.sub(r"[^a-z0-9_.-]+", "-", model.rpartition("/")[2].lower()).strip("-.")
+    return plain[:64] or "model"
