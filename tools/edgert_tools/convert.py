@@ -1,0 +1,276 @@
+"""`edgert convert`, top to bottom: source -> float graph -> int8 candidates, each judged -> bundle."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.bundle.manifest import Manifest, TaskSpec, read_bundle, sha256_of
+from edge_runtime.errors import BudgetMissed, BundleError, MissingExtra, UsageError
+from edge_runtime.pipeline import open_pipeline
+from edgert_tools.budget import Candidate, misses, table
+from edgert_tools.cache import work_folder
+from edgert_tools.checkpoint import Checkpoint, labels_of
+from edgert_tools.evaluate import FloatArray, Quality, compare_embeddings, compare_labels, values_of
+from edgert_tools.export.encoder import export_encoder
+from edgert_tools.fuse import fuse
+from edgert_tools.graph import keep_first_output, load_graph, opset_of, save_graph
+from edgert_tools.head import Head, attach_head, train_head
+from edgert_tools.machine import machine, tool_versions
+from edgert_tools.pack import MODEL, Parts, check_target, complete, install, pack_model, write_golden_rows
+from edgert_tools.parity import check_parity
+from edgert_tools.progress import Say, Steps, to_stderr
+from edgert_tools.quantize import quantize
+from edgert_tools.recipe import Recipe, Scheme, find_recipe, read_recipe
+from edgert_tools.report import Report, as_json, measured
+from edgert_tools.report_page import page
+from edgert_tools.settings import Options, check_positions, from_checkpoint, from_recipe
+from edgert_tools.source import open_recipe_source, open_source
+from edgert_tools.texts import Texts, load_texts
+from edgert_tools.timing import compare_speed
+from edgert_tools.tokenizer_file import tokenizer_file
+
+FLOAT = "float32"
+_NEEDED = ("torch", "transformers", "optimum.onnxruntime", "onnx", "onnx_ir", "tokenizers", "sklearn", "hassil", "tqdm")
+_NO_OPTIONS = Options()
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """A bundle that is in its place. `up_to_date`: it was there already, nothing was done (and `report` is None)."""
+
+    folder: Path
+    manifest: Manifest
+    up_to_date: bool
+    report: Report | None
+    seconds: float
+
+
+def convert(
+    source: str,
+    out: Path,
+    options: Options = _NO_OPTIONS,
+    *,
+    data: Path | None = None,
+    force: bool = False,
+    replace: bool = False,
+    say: Say = to_stderr,
+) -> ConvertResult:
+    """Convert a checkpoint to an int8 bundle that was measured against its float original.
+
+    Args:
+        source: recipe name, recipe file (`*.toml`), folder of a checkpoint, or hub id.
+        out: folder to make; a bundle made of the same source, settings and tools is left as it is.
+        options: what goes over the recipe's or the checkpoint's own settings.
+        data: own texts to judge on instead of the recipe's.
+        force: convert again even if `out` is up to date; replace a bundle there.
+        replace: replace a bundle at `out` that is not up to date.
+        say: gets progress lines.
+
+    Raises:
+        BudgetMissed: no int8 candidate is good enough; nothing is written.
+        UsageError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer: with cause and remedy.
+    """
+    start, out = time.perf_counter(), out.absolute()
+    _require_extra()
+    recipe = read_recipe(Path(source)) if source.endswith(".toml") else find_recipe(source)
+    steps = Steps(6 if recipe is None or recipe.head is None else 7, say)
+    with steps.step(f"source {source}") as note:
+        recipe, checkpoint = _resolve(source, recipe, options, note)
+        lock = _lock(recipe, data)
+        note(f"{checkpoint.model} by {checkpoint.origin}, weights {checkpoint.weights_sha256[:12]}…")
+    known = None if force else _up_to_date(out, checkpoint, lock)
+    if known is not None:
+        return ConvertResult(out, known, True, None, time.perf_counter() - start)
+    check_target(out, force=force or replace)
+    with work_folder() as work:
+        report, manifest = _Conversion(recipe, checkpoint, lock, data, work, steps).run()
+        install(work / "bundle", out, force=force or replace)
+    return ConvertResult(out, manifest, False, report, time.perf_counter() - start)
+
+
+class _Conversion:
+    """The state of one conversion; `run` is its order."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        checkpoint: Checkpoint,
+        lock: Mapping[str, str],
+        data: Path | None,
+        work: Path,
+        steps: Steps,
+    ) -> None:
+        self.recipe, self.checkpoint, self.lock, self.data = recipe, checkpoint, lock, data
+        self.work, self.steps = work, steps
+        self.keep_float: tuple[str, ...] = ()
+
+    def run(self) -> tuple[Report, Manifest]:
+        """Leave the finished bundle in `work/bundle`."""
+        steps = self.steps
+        with steps.step("texts to judge on, tokenizer") as note:
+            self.texts, self.tokenizer = self._texts(note)
+        with steps.step("export to ONNX, float32") as note:
+            body = self._export(note)
+        if self.recipe.head is not None:
+            with steps.step("train the classifier on float embeddings") as note:
+                head = self._train(body, note)
+                self.parts = self._parts(TaskSpec("classify", head.labels))
+                self.keep_float = attach_head(
+                    body / MODEL, head, self.recipe.pooling, self.recipe.normalize, self._folder(FLOAT) / MODEL
+                )
+        else:
+            body.rename(self.work / FLOAT)
+            self.parts = self._parts(self._plain_task())
+        self._check_labels()
+        with steps.step(f"float32 answers on {len(self.texts.texts)} texts"):
+            pack_model(self.work / FLOAT, FLOAT, self.parts)
+            self.original, _ = values_of(open_pipeline(self.work / FLOAT), self.texts.texts, "float32")
+        with steps.step("int8, each scheme measured against float32") as note:
+            candidates = self._candidates(note)
+        with steps.step("golden rows, report, bundle"):
+            return self._finish(candidates)
+
+    def _texts(self, note: Say) -> tuple[Texts, Path]:
+        texts, tokenizer = load_texts(self.recipe, self.data, note), tokenizer_file(self.checkpoint, self.work)
+        count = check_parity(tokenizer, texts.texts)
+        note(f"{len(texts.texts)} {texts.description}; token ids equal Hugging Face's on {count} texts")
+        if texts.dropped:
+            note("left out for too few sentences: " + ", ".join(f"{name} ({n})" for name, n in texts.dropped))
+        return texts, tokenizer
+
+    def _export(self, note: Say) -> Path:
+        """Folder with the float graph of the checkpoint, fused and with one output."""
+        task = "embed" if self.recipe.head is not None else self.recipe.task
+        exported = export_encoder(self.checkpoint, task, self._folder("export"))
+        file, self.fusion = fuse(exported, self.checkpoint, self.work / "export" / "fused.onnx")
+        model = load_graph(file)
+        keep_first_output(model)
+        self.opset = opset_of(model)
+        body = self._folder("body")
+        save_graph(model, body / MODEL)
+        shutil.rmtree(self.work / "export")
+        note(f"{(body / MODEL).stat().st_size / 1e6:.1f} MB, opset {self.opset}; {self.fusion}")
+        return body
+
+    def _train(self, body: Path, note: Say) -> Head:
+        assert self.recipe.head is not None
+        embed = TaskSpec("embed", pooling=self.recipe.pooling, normalize=self.recipe.normalize)
+        pack_model(body, FLOAT, self._parts(embed))
+        rows = self.texts.train
+        vectors, _ = values_of(open_pipeline(body), [row.text for row in rows], "training sentences")
+        head = train_head(vectors, [row.label for row in rows], self.recipe.head.regularization)
+        note(f"{len(rows)} sentences, {len(head.labels)} labels")
+        return head
+
+    def _plain_task(self) -> TaskSpec:
+        if self.recipe.task == "classify":
+            return TaskSpec("classify", labels_of(self.checkpoint))
+        return TaskSpec("embed", pooling=self.recipe.pooling, normalize=self.recipe.normalize)
+
+    def _parts(self, task: TaskSpec) -> Parts:
+        return Parts(self.recipe, self.checkpoint, self.tokenizer, task, self.lock)
+
+    def _check_labels(self) -> None:
+        unknown = sorted({*(self.texts.labels or ())} - {*self.parts.task.labels})
+        if unknown and self.recipe.task == "classify":
+            raise UsageError(f"label {unknown[0]!r} of the data is not one of the model's: {self.parts.task.labels}")
+
+    def _candidates(self, note: Say) -> list[Candidate]:
+        """Try the schemes in order until one is within the budget; it is the last of the list."""
+        tried: list[Candidate] = []
+        for scheme in self.recipe.quantize.candidates:
+            tried.append(self._candidate(scheme))
+            note(table(tried[-1:]).strip())
+            if not tried[-1].misses:
+                return tried
+            shutil.rmtree(self.work / scheme)
+        raise BudgetMissed(
+            f"no int8 scheme of {self.recipe.name} is within its budget, nothing was written:\n{table(tried)}"
+        )
+
+    def _candidate(self, scheme: Scheme) -> Candidate:
+        folder = self._folder(scheme)
+        quantize(self.work / FLOAT / MODEL, scheme, folder / MODEL, self.keep_float)
+        pack_model(folder, scheme, self.parts)
+        values, truncated = values_of(open_pipeline(folder), self.texts.texts, scheme)
+        size = (folder / MODEL).stat().st_size
+        ratio = size / (self.work / FLOAT / MODEL).stat().st_size
+        quality = self._compare(values, truncated)
+        float_one, int8_one = (open_pipeline(path, threads=1) for path in (self.work / FLOAT, folder))
+        speed = compare_speed(float_one, int8_one, self.texts.texts, threads=1)
+        return Candidate(scheme, size, ratio, quality, speed, misses(quality, ratio, self.recipe.budget))
+
+    def _compare(self, values: FloatArray, truncated: int) -> Quality:
+        if self.recipe.task == "embed":
+            return compare_embeddings(self.original, values, truncated)
+        return compare_labels(self.original, values, self.parts.task.labels, self.texts.labels, truncated)
+
+    def _finish(self, candidates: list[Candidate]) -> tuple[Report, Manifest]:
+        chosen = candidates[-1]
+        bundle = (self.work / chosen.scheme).rename(self.work / "bundle")
+        pipeline = open_pipeline(bundle)
+        write_golden_rows(bundle, pipeline, self.texts.texts, self.recipe.golden_rows)
+        report = Report(
+            recipe=self.recipe,
+            source=pipeline.manifest.source,
+            task=self.parts.task,
+            candidates=tuple(candidates),
+            float_bytes=(self.work / FLOAT / MODEL).stat().st_size,
+            data=self.texts.description,
+            train_texts=len(self.texts.train),
+            dropped=self.texts.dropped,
+            fusion=self.fusion,
+            opset=self.opset,
+            machine=machine(),
+            lock=dict(self.lock),
+            seconds=self.steps.seconds,
+        )
+        (bundle / "report.json").write_text(as_json(report), encoding="utf-8")
+        (bundle / "report.html").write_text(page(report), encoding="utf-8")
+        return report, complete(bundle, pipeline.manifest, measured(report), self.parts)
+
+    def _folder(self, name: str) -> Path:
+        folder = self.work / name
+        folder.mkdir()
+        return folder
+
+
+def _resolve(source: str, recipe: Recipe | None, options: Options, note: Say) -> tuple[Recipe, Checkpoint]:
+    if recipe is not None and recipe.source is not None:
+        chosen = from_recipe(recipe, options)
+        checkpoint = open_recipe_source(recipe.source, note)
+    else:
+        checkpoint = open_source(source, options.revision, note)
+        chosen = from_checkpoint(checkpoint, options)
+    check_positions(chosen, checkpoint)
+    return chosen, checkpoint
+
+
+def _lock(recipe: Recipe, data: Path | None) -> dict[str, str]:
+    lock = {**tool_versions(with_head=recipe.head is not None), "recipe_sha256": recipe.sha256()}
+    return lock if data is None else {**lock, "data_sha256": sha256_of(data)}
+
+
+def _up_to_date(out: Path, checkpoint: Checkpoint, lock: Mapping[str, str]) -> Manifest | None:
+    """The manifest of the bundle at `out`, if converting would give it again."""
+    try:
+        manifest = read_bundle(out)
+    except BundleError:
+        return None
+    same = manifest.lock == lock and manifest.source.sha256 == checkpoint.weights_sha256
+    return manifest if same else None
+
+
+def _require_extra() -> None:
+    for module in _NEEDED:
+        try:
+            missing = importlib.util.find_spec(module) is None
+        except ModuleNotFoundError:
+            missing = True
+        if missing:
+            raise MissingExtra(module.partition(".")[0], "convert")

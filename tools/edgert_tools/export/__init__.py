@@ -1,0 +1,1 @@
+"""Exporters: a checkpoint folder -> one float32 ONNX file. One file each."""

@@ -1,0 +1,95 @@
+"""What a conversion measured: as JSON for machines, in short for a terminal; `report_page.py` makes the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.bundle.manifest import Manifest, Source, TaskSpec
+from edgert_tools.budget import Candidate, in_short, table
+from edgert_tools.quantize import FACTS
+from edgert_tools.recipe import Recipe
+
+SCHEMA = "edgert.report/1"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything about one conversion; the last candidate is the one in the bundle."""
+
+    recipe: Recipe
+    source: Source
+    task: TaskSpec
+    candidates: tuple[Candidate, ...]
+    float_bytes: int
+    data: str
+    train_texts: int
+    dropped: tuple[tuple[str, int], ...]
+    fusion: str
+    opset: int
+    machine: Mapping[str, object]
+    lock: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+    @property
+    def chosen(self) -> Candidate:
+        """The candidate in the bundle."""
+        return self.candidates[-1]
+
+
+def as_json(report: Report) -> str:
+    """All of it as the text of `report.json`."""
+    plain = {"schema": SCHEMA, **dataclasses.asdict(report)}
+    return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+
+
+def measured(report: Report) -> dict[str, object]:
+    """The numbers that go into the manifest."""
+    chosen = report.chosen
+    quality = {name: value for name, value in dataclasses.asdict(chosen.quality).items() if name != "confusions"}
+    return {
+        "data": report.data,
+        "quality": quality,
+        "size": {
+            "float_bytes": report.float_bytes,
+            "int8_bytes": chosen.size_bytes,
+            "ratio": round(chosen.size_ratio, 4),
+        },
+        "speed": {name: _rounded(value) for name, value in dataclasses.asdict(chosen.speed).items()},
+        "graph": {"opset": report.opset, "fusion": report.fusion},
+        "machine": dict(report.machine),
+    }
+
+
+def summary(report: Report, manifest: Manifest, folder: Path) -> str:
+    """A few plain lines for a terminal."""
+    chosen, quality = report.chosen, report.chosen.quality
+    lines = [
+        f"{manifest.name} {manifest.version}: {manifest.task.name}, {chosen.scheme}",
+        f"  size      {report.float_bytes / 1e6:.1f} MB float32 -> {chosen.size_bytes / 1e6:.1f} MB int8 "
+        f"({chosen.size_ratio:.1%})",
+        f"  quality   {in_short(quality)}, on {quality.texts} texts",
+        f"  speed     {speed_words(chosen)}",
+    ]
+    if len(report.candidates) > 1:
+        lines += ["  refused", *("  " + line for line in table(report.candidates[:-1]).splitlines())]
+    if FACTS[chosen.scheme].caution:
+        lines.append(f"  caution   {FACTS[chosen.scheme].caution}")
+    lines += [f"  bundle    {folder}  ({manifest.size_bytes / 1e6:.1f} MB)", f"  report    {folder / 'report.html'}"]
+    return "\n".join(lines)
+
+
+def speed_words(candidate: Candidate) -> str:
+    """Faster or slower than float, said plainly."""
+    speed = candidate.speed
+    times = f"{speed.float_ms:.1f} ms float32 -> {speed.int8_ms:.1f} ms int8 a text, one thread, here"
+    if speed.ratio < 0.98:
+        return f"{times}: int8 is SLOWER than float on this machine ({speed.ratio:.2f}x its speed)"
+    return f"{times} ({speed.ratio:.2f}x float's speed)"
+
+
+def _rounded(value: object) -> object:
+    return round(value, 4) if isinstance(value, float) else value
