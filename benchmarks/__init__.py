@@ -1,0 +1,1 @@
+"""Measurements that a person can repeat: `python -m benchmarks.NAME` prints one table, or JSON with `--json`."""

@@ -1,0 +1,70 @@
+"""What the benchmarks of the daemon share: real processes on a private broker, and how they are printed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from edge_runtime.bundle.manifest import read_bundle
+from edge_runtime.mqtt.address import BrokerAddress
+from edge_runtime.mqtt.topics import Topics
+from edgert_tools.demo import daemon_process
+from edgert_tools.machine import machine
+
+DEVICE = "bench"
+DEFAULT_BUNDLE = Path("edgert-demo/home-intents-minilm")  # where `make demo` puts it
+SENTENCE = "please turn on the light in the living room and the kitchen now"  # 13 words
+
+
+def served(bundle: Path, address: BrokerAddress) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """`edgert serve` as a process, as long as the context lasts."""
+    return daemon_process(bundle, address, DEVICE)
+
+
+def topics() -> Topics:
+    """The topics of the daemon under test."""
+    return Topics(DEVICE)
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process in MB (10^6 bytes), from /proc."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise RuntimeError(f"no VmRSS for {pid}")
+
+
+def need_bundle(folder: Path) -> Path:
+    """The folder again, if a bundle is there; else say how to get one."""
+    if not (folder / "manifest.json").exists():
+        sys.exit(f"no bundle in {folder}: run `make demo` first or give --bundle DIR")
+    read_bundle(folder)
+    return folder
+
+
+def show(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool, output: Path | None) -> None:
+    """Print a table (or JSON) with the machine's name, and write JSON to `output`."""
+    document = {"benchmark": title, "at": time.strftime("%Y-%m-%d"), "machine": machine(), "rows": list(rows)}
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(document, indent=1) + "\n")
+    if as_json:
+        print(json.dumps(document))
+        return
+    host = document["machine"]
+    assert isinstance(host, dict)
+    print(f"{title}\n" + ", ".join(f"{key} {value}" for key, value in host.items()) + "\n")
+    names = list(rows[0])
+    cells = [names, *[[_cell(row[name]) for name in names] for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
