@@ -1,0 +1,71 @@
+# Two commands matter: `make demo` and `make test`. They work in any order and share one .venv.
+PYTHON ?= python3
+TORCH_INDEX ?=
+ALLOW_CUDA ?=
+PYTEST_ARGS ?=
+
+# Models are fetched once per checkout and stay there after `make clean`.
+EDGERT_CACHE ?= $(CURDIR)/.cache
+export EDGERT_CACHE
+
+BIN := .venv/bin
+DEMO_EXTRAS := convert,broker
+TEST_EXTRAS := convert,broker,flash,metrics,dev
+SETUP = $(PYTHON) tools/setup_venv.py $(if $(TORCH_INDEX),--torch-index '$(TORCH_INDEX)') $(if $(ALLOW_CUDA),--allow-cuda)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint bench clean distclean venv debian-packages
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+	  || sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
+	@echo
+	@echo '  PYTHON=python3.11   the Python (3.11 or later) that .venv is made with'
+	@echo '  TORCH_INDEX=URL     package index with the CPU build of PyTorch, where the default one has CUDA'
+	@echo '  ALLOW_CUDA=1        take the CUDA build, several GB more'
+	@echo '  EDGERT_CACHE=DIR    where models are kept (default: .cache here)'
+
+demo:  ## a real open model, quantized to int8, obeys sentences over MQTT
+	@$(SETUP) --extras $(DEMO_EXTRAS)
+	@$(BIN)/edgert demo
+
+test: debian-packages lint  ## lint, type check and all tests; PYTEST_ARGS go to pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: venv  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tools/setup_venv.py
+
+bench: venv  ## every benchmark, one table each
+	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do \
+	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; \
+	done
+
+clean:  ## remove .venv and everything built; models stay
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## clean, and remove the models fetched into .cache
+	rm -rf .cache
+
+venv:
+	@$(SETUP) --extras $(TEST_EXTRAS)
+
+# Without Mosquitto the broker tests still run, against the embedded broker. In CI its absence is an error.
+debian-packages:
+	@missing=; \
+	[ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
+	command -v mosquitto_rr >/dev/null || missing="$$missing mosquitto-clients"; \
+	[ -f /usr/share/unicode/UnicodeData.txt ] || missing="$$missing unicode-data"; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing for the tests:$$missing"; \
+	  if apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null; then exit 0; fi; \
+	  [ -z "$$CI" ] || exit 1; \
+	fi; \
+	echo "not installed here:$$missing. Broker tests run against the embedded broker; tests that need these skip."; \
+	echo "On Debian, as root: apt-get install$$missing"
