@@ -222,10 +222,13 @@ def shortcuts_work() -> bool:
             while not link.loop_read() and link.has_unread():
                 pass
             answered = far.recv(64)
+            packet_id = link.send(Outgoing.of(Message("u", b"x", correlation=b"c")), 1, retain=True)
+            published = far.recv(64)
         except Exception:  # whatever a strange version raises, it means no
             log.debug("the shortcuts do not fit this paho", exc_info=True)
             return False
         finally:
             link._sock = None
     message = Message("t", b"abc", qos=1, correlation=b"c")
-    return heard == [message, (9, 16)] and answered == b"\x40\x02\0\x07"
+    sent = packet_id == 1 and published == b"\x33\x0b\0\x01u\0\x01\x04\x09\0\x01cx"
+    return sent and heard == [message, (9, 16)] and answered == b"\x40\x02\0\x07"

@@ -71,14 +71,12 @@ def parse_request(message: Message, topics: Topics, max_payload_bytes: int) -> R
     try:
         model = topics.model_of(message.topic)
     except BadRequest as error:
-        raise Refused(error, _property_address(message, topics)) from error
+        raise Refused(error, _address_if_allowed(message, topics)) from error
     fallback = Address(topics.shared_reply(model), message.qos, enveloped=True)
-    if message.response_topic is not None:
-        try:
-            topics.checked_reply_topic(message.response_topic)
-        except ReplyTopicRefused as error:
-            raise Refused(error, fallback) from error
-    address = _property_address(message, topics) or fallback
+    try:
+        address = _property_address(message, topics) or fallback
+    except ReplyTopicRefused as error:
+        raise Refused(error, fallback) from error
     try:
         body = _read_body(message, max_payload_bytes)
         if address.enveloped:
@@ -136,13 +134,17 @@ def _property_address(message: Message, topics: Topics) -> Address | None:
     topic, correlation = message.response_topic, message.correlation
     if topic is None:
         return None
-    try:
-        topics.checked_reply_topic(topic)
-    except ReplyTopicRefused:
-        return None
+    topics.checked_reply_topic(topic)
     if correlation is not None and len(correlation) > MAX_CORRELATION_BYTES:
         correlation = None  # _request refuses it; an error reply must not echo it
     return Address(topic, message.qos, enveloped=False, correlation=correlation)
+
+
+def _address_if_allowed(message: Message, topics: Topics) -> Address | None:
+    try:
+        return _property_address(message, topics)
+    except ReplyTopicRefused:
+        return None
 
 
 def _envelope_address(body: Mapping[str, object], fallback: Address, topics: Topics) -> Address:
@@ -163,7 +165,7 @@ def _read_body(message: Message, max_payload_bytes: int) -> dict[str, object]:
     if kind != JSON:
         raise UnsupportedMediaType(f"content type {kind[:80]!r} is not read here: send {JSON}")
     try:
-        body = json.loads(message.payload, parse_constant=_no_constant)
+        body = _DECODER.decode(message.payload.decode())
     except (ValueError, RecursionError) as error:
         raise BadRequest(f'payload is not JSON ({str(error)[:80]}): send {{"text": "..."}}') from error
     if not isinstance(body, dict):
@@ -173,6 +175,11 @@ def _read_body(message: Message, max_payload_bytes: int) -> dict[str, object]:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+# Made once: json.loads and json.dumps make a new one at each call that has options.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _request(model: str, body: Mapping[str, object], message: Message, address: Address, topics: Topics) -> Request:
@@ -256,7 +263,7 @@ def _deadline_s(value: object) -> float | None:
 
 
 def _json(body: Mapping[str, object]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def _message(address: Address, status: int, payload: bytes, timing: Mapping[str, int]) -> Message:

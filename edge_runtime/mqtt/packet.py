@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_runtime.mqtt.message import Message
-from edge_runtime.mqtt.properties import PublishProperties, unpack
+from edge_runtime.mqtt.properties import PublishProperties, packed_text, packed_variable_integer, unpack
 
+PUBLISH = 0x30  # packet type in the first byte
 MAX_TOPIC_BYTES = 65_535
 
 
@@ -58,6 +59,13 @@ class Outgoing:
     def pack(self) -> bytes:
         """The packed properties."""
         return self.properties
+
+    def encode(self, qos: int, packet_id: int, *, retain: bool) -> bytes:
+        """The whole PUBLISH packet; `packet_id` counts with QoS 1 only."""
+        topic = packed_text(self.topic)
+        head = topic + packet_id.to_bytes(2, "big") if qos else topic
+        length = packed_variable_integer(len(head) + len(self.properties) + len(self.payload))
+        return b"".join((bytes((PUBLISH | qos << 1 | retain,)), length, head, self.properties, self.payload))
 
 
 def check_topic(topic: str) -> None:

@@ -10,6 +10,7 @@ from edge_runtime.errors import BadRequest, ReplyTopicRefused
 ROOT = "edgert/v1"
 WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_REPLY_TOPIC_BYTES = 256
+_PLAIN = re.compile(r"[^/#+$\0]+(?:/[^/#+$\0]+)*")  # levels that are not empty, without wildcards or $
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Topics:
             raise ReplyTopicRefused(f"reply topic {topic[:80]!r} must start with {' or '.join(prefixes)}")
         if len(topic.encode("utf-8", "replace")) > MAX_REPLY_TOPIC_BYTES:
             raise ReplyTopicRefused(f"reply topic is longer than {MAX_REPLY_TOPIC_BYTES} bytes")
-        if any(mark in topic for mark in "#+$\0") or "" in topic.split("/") or not topic.isprintable():
+        if not _PLAIN.fullmatch(topic) or not topic.isprintable():
             raise ReplyTopicRefused(f"reply topic {topic[:80]!r} has a wildcard, $, an empty level or a control")
         return topic
 
