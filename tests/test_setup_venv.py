@@ -341,8 +341,9 @@ def test_another_failure_keeps_pips_words(capsys: pytest.CaptureFixture[str]) ->
 
 def test_warnings_that_mean_nothing_are_kept_from_the_reader(capsys: pytest.CaptureFixture[str]) -> None:
     ignored = "WARNING: Location 'file:///x/torch/' is ignored: it is neither a file nor a directory.\n"
-    assert setup_pip.pass_on(ignored) == ""
-    assert setup_pip.pass_on("  Downloading a-1-py3-none-any.whl (12 kB)\n") != ""
+    listen = setup_pip.Listener()
+    assert listen(ignored) == ""
+    assert listen("  Downloading a-1-py3-none-any.whl (12 kB)\n") != ""
     assert capsys.readouterr().err == ""
-    setup_pip.pass_on("  Downloading torch-2.13.0-cp311-none-any.whl (191.8 MB)\n")
+    listen("  Downloading torch-2.13.0-cp311-none-any.whl (191.8 MB)\n")
     assert capsys.readouterr().err == "  fetching torch-2.13.0-cp311-none-any.whl (191.8 MB)\n"

@@ -64,7 +64,7 @@ class Pip:
         stream = process.stderr if terminal else process.stdout
         assert stream is not None
         with process:
-            said = [line.rstrip() for line in map(pass_on, stream) if line]
+            said = [line.rstrip() for line in map(Listener(), stream) if line]
         if process.returncode:
             raise not_available(said, arguments)
 
@@ -78,20 +78,28 @@ class Pip:
         return report
 
     def _arguments(self, *arguments: str) -> list[str]:
-        return [*self._command, "install", "--no-input", "--disable-pip-version-check", *arguments]
+        # Two more tries: pip's five, for each of several packages, would keep a person without a network for minutes.
+        options = ("--no-input", "--disable-pip-version-check", "--retries=2")
+        return [*self._command, "install", *options, *arguments]
 
 
-def pass_on(line: str) -> str:
-    """Show a person what matters of pip's `line`; return it, or nothing if it is harmless."""
-    if HARMLESS.match(line):
-        return ""
-    if large := LARGE_FILE.search(line):
-        say(f"  fetching {large[1]}")
-    elif line.startswith("Installing collected packages:"):
-        say(f"  unpacking {line.count(',') + 1} packages, this takes a while")
-    elif line.startswith("WARNING: Retrying"):
-        say("  the package index does not answer, trying again ...")
-    return line
+class Listener:
+    """Shows a person what matters of pip's lines; called with one, gives it back, or nothing if it is harmless."""
+
+    def __init__(self) -> None:
+        self._told_of_silence = False
+
+    def __call__(self, line: str) -> str:
+        if HARMLESS.match(line):
+            return ""
+        if large := LARGE_FILE.search(line):
+            say(f"  fetching {large[1]}")
+        elif line.startswith("Installing collected packages:"):
+            say(f"  unpacking {line.count(',') + 1} packages, this takes a while")
+        elif line.startswith("WARNING: Retrying") and not self._told_of_silence:
+            self._told_of_silence = True
+            say("  the package index does not answer, trying again ...")
+        return line
 
 
 def not_available(said: list[str], arguments: tuple[str, ...]) -> SetupError:
