@@ -127,7 +127,7 @@ def models(broker: str | None, as_json: bool) -> None:
 @click.argument("bundle", type=FOLDER)
 @as_json
 def inspect(bundle: Path, as_json: bool) -> None:
-    """Show what is in BUNDLE: task, files, source, licence, measured numbers. Checks every file's sha256."""
+    """Show what is in BUNDLE, after checking every file's sha256."""
     from edge_runtime.bundle.manifest import read_bundle, to_json
     from edge_runtime.bundle.show import describe
 
@@ -139,7 +139,10 @@ def inspect(bundle: Path, as_json: bool) -> None:
 @click.argument("bundle", type=FOLDER)
 @as_json
 def verify(bundle: Path, as_json: bool) -> None:
-    """Say whether BUNDLE is whole and gives the recorded answers on this machine (golden rows)."""
+    """Say whether BUNDLE is whole and answers here as recorded.
+
+    Every file is hashed, then the golden rows run: texts whose token ids and values the workstation wrote down.
+    """
     from edge_runtime.board import check_board
 
     check_board()

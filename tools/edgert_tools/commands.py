@@ -59,7 +59,7 @@ def convert(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Make an int8 bundle from SOURCE and measure it against the float original.
+    """Make an int8 bundle from SOURCE, measured against the original.
 
     SOURCE is a recipe's name (see `edgert recipes`), a folder with a Hugging Face checkpoint, or a hub id. Weights
     must be safetensors; pickles are refused and no code of the model is run. A bundle that is not as good as its
@@ -106,13 +106,16 @@ def recipes(as_json: bool) -> None:
     help="Bundle folder; a bundle that is there and up to date is used.",
 )
 @click.option("--sentences", type=click.IntRange(1, 500), default=24, show_default=True, help="How many to ask.")
-def demo(folder: Path, sentences: int) -> None:
-    """Try everything at once: convert a real model, start a broker and the daemon, ask sentences over MQTT."""
-    from edgert_tools.demo import run_demo, table
+@as_json
+def demo(folder: Path, sentences: int, as_json: bool) -> None:
+    """Try it all: convert a model, start broker and daemon, ask them.
+
+    The model is real, the sentences are ones that its training never saw, and everything started is stopped again.
+    """
+    from edgert_tools.demo import plain, run_demo, table
 
     done = run_demo(folder, sentences, lambda line: click.echo(line, err=True))
-    click.echo(table(done.asked))
-    click.echo(_closing(done))
+    click.echo(json.dumps(plain(done)) if as_json else f"{table(done.asked)}\n{_closing(done)}")
 
 
 def _words(result: ConvertResult) -> str:

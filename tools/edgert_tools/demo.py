@@ -111,6 +111,17 @@ def table(asked: Sequence[Asked]) -> str:
     return "\n".join(lines)
 
 
+def plain(demo: Demo) -> dict[str, object]:
+    """All of it as JSON data."""
+    rows = [
+        {"text": item.expected.text, "expected": item.expected.label, "round_trip_us": item.answer.round_trip_us}
+        | {"label": item.label, "score": item.answer.body["score"], "infer_us": item.answer.infer_us}
+        for item in demo.asked
+    ]
+    paths = {"bundle": str(demo.folder), "report": str(demo.folder / "report.html")}
+    return {**paths, "broker": demo.broker, "measured": demo.manifest.measured, "asked": rows}
+
+
 def round_trips_ms(demo: Demo) -> tuple[float, float]:
     """(median round trip, median time in the model), in milliseconds."""
     whole = statistics.median(item.answer.round_trip_us for item in demo.asked)

