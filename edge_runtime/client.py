@@ -180,8 +180,10 @@ class Client:
             with self._documents_changed:
                 self._documents[message.topic] = message.payload
                 self._documents_changed.notify_all()
-        elif message.correlation in self._waiting:
-            self._waiting[message.correlation].put(message)
+        elif message.correlation is not None:
+            inbox = self._waiting.get(message.correlation)  # gone if the attempt has given up meanwhile
+            if inbox is not None:
+                inbox.put(message)
 
     def _device_for(self, model: str, wait_s: float) -> str:
         def offering() -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edge_runtime.errors import EdgertError
 from edge_runtime.mqtt.contract import Address, Request
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True)
@@ -83,4 +83,10 @@ class RememberedReplies:
 
 
 def _key(request: Request) -> Key | None:
-    return None if request.id is None else (request.user, request.model, request.id)
+    """What makes a request a repeat: same sender, model, id and question. None if it has no id.
+
+    The question belongs to it because clients that can do no better send the same id again and again.
+    """
+    if request.id is None:
+        return None
+    return request.user, request.model, request.id, hash((request.texts, request.form, request.truncate))

@@ -216,6 +216,14 @@ def test_ids_of_different_users_do_not_meet(pipeline: Pipeline, make_bench: Call
     assert gate.runs == 2
 
 
+def test_another_question_with_the_same_id_is_run(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(pipeline)
+    for text in ("turn on the light", "close the blind"):
+        bench.send(request(text, id="1"))
+        expected = tiny.LABELS[int(pipeline.vectors([text])[0].argmax())]
+        assert bench.next()[1]["label"] == expected
+
+
 def test_stored_replies_expire_and_are_bounded(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
     gate = Gate(pipeline)
     gate.open.release(10)
