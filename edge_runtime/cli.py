@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from edge_runtime import __version__
-from edge_runtime.errors import EdgertError, MissingExtra
+from edge_runtime.errors import EdgertError, MissingExtra, UsageError
 
 # name -> (module, extra that its module needs or "")
 COMMANDS = {
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     With `--json` among the arguments an error is one JSON object on stdout, as the results are.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a label must not end in a traceback on an old terminal
     try:
         edgert.main(given, prog_name="edgert", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -64,10 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
+        if "--json" in given:
+            _print_json(UsageError(error.format_message()))
         error.show()
         sys.exit(2)
     except EdgertError as error:
         _fail(error, as_json="--json" in given)
+    except OSError as error:  # what no part has translated: a full disk, a folder that may not be written
+        _fail(EdgertError(f"{error.filename or 'output'}: {error.strerror or error}"), as_json=False)
     except ModuleNotFoundError as error:
         command = next((word for word in given if word in COMMANDS), "")
         extra = COMMANDS[command][1] if command else ""
@@ -78,6 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _fail(error: EdgertError, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"error": {"reason": error.code, "code": error.status, "message": str(error)}}))
+        _print_json(error)
     click.echo(f"edgert: {error}", err=True)
     sys.exit(error.exit_code)
+
+
+def _print_json(error: EdgertError) -> None:
+    click.echo(json.dumps({"error": {"reason": error.code, "code": error.status, "message": str(error)}}))

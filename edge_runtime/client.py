@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import queue
 import random
+import re
 import secrets
 import threading
 import time
@@ -16,14 +17,16 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from edge_runtime.errors import BrokerUnreachable, ModelNotFound, RemoteError, RequestTimeout
+from edge_runtime.errors import BrokerUnreachable, ModelNotFound, RemoteError, RequestTimeout, UsageError
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.contract import JSON
 from edge_runtime.mqtt.message import Message
-from edge_runtime.mqtt.topics import ROOT, Topics
+from edge_runtime.mqtt.topics import ROOT, WORD, Topics
 
 _BUSY = (429, 503)
+_NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
+_MAX_PAUSE_MS = 1e9
 _QUIET_S = 0.1  # a broker sends retained messages in one go; after such a pause no more come
 
 
@@ -100,8 +103,12 @@ class Client:
             RemoteError: the device refused; with its code, status and message.
             RequestTimeout: no answer in time.
             ModelNotFound: no device offers this model.
+            UsageError: the model's or device's name cannot be in a topic.
         """
         deadline = time.monotonic() + timeout_s
+        for kind, word in (("model", model), ("device", self._device)):
+            if word is not None and not WORD.fullmatch(word):
+                raise UsageError(f"{kind} {word[:80]!r} must be 1 to 64 of A-Z a-z 0-9 _ . -")
         device = self._device or self._device_for(model, min(1.0, timeout_s))
         body = {"text": text if isinstance(text, str) else list(text), **({"truncate": True} if truncate else {})}
         request_id = secrets.token_hex(8)
@@ -204,7 +211,7 @@ class Client:
         for topic, payload in self._documents.items():
             device, _, rest = topic.removeprefix(f"{self._root}/d/").partition("/")
             kind, _, name = rest.partition("/")
-            if kind == "model" and payload:
+            if kind == "model" and payload and WORD.fullmatch(device) and WORD.fullmatch(name):
                 document = _json_object(payload)
                 found.append(FoundModel(device, name, document, self._is_online(device)))
         return sorted(found, key=lambda item: (item.device, item.name))
@@ -212,19 +219,22 @@ class Client:
 
 def _answer(reply: Message, device: str, round_trip_us: int) -> Answer:
     body, properties = _json_object(reply.payload), dict(reply.user)
-    status, error = properties.get("status", ""), body.get("error")
-    if isinstance(error, dict) and status.isdecimal():
+    numbers = [properties.get(name, "0") for name in ("status", "queue-us", "infer-us")]
+    readable = all(_NUMBER.fullmatch(number) for number in numbers)
+    status, queue_us, infer_us = map(int, numbers) if readable else (0, 0, 0)
+    error = body.get("error")
+    if isinstance(error, dict) and status:
         pause_ms = error.get("retry_after_ms")
-        raise RemoteError(int(status), str(error.get("reason")), str(error.get("message")), pause_ms)
-    if status != "200":
+        pause_ms = pause_ms if isinstance(pause_ms, int) and 0 <= pause_ms < _MAX_PAUSE_MS else None
+        raise RemoteError(status, str(error.get("reason")), str(error.get("message")), pause_ms)
+    if status != 200 or not body:
         raise RemoteError(502, "bad_reply", f"device {device!r} sent a reply that is not as agreed in docs/mqtt.md")
-    queue_us, infer_us = (int(properties.get(name, "0")) for name in ("queue-us", "infer-us"))
     return Answer(body, device, queue_us, infer_us, round_trip_us)
 
 
 def _json_object(payload: bytes) -> dict[str, Any]:
     try:
         data = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     return data if isinstance(data, dict) else {}

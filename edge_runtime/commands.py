@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,12 @@ broker = click.option(
     help="mqtt://[user:password@]host[:port], mqtts://... or unix:///path. "
     "Default: EDGERT_BROKER_URL, else a running `edgert up`, else mqtt://127.0.0.1:1883.",
 )
+
+
+def _checked_timeout(_context: click.Context, _option: click.Parameter, seconds: float) -> float:
+    if math.isnan(seconds):  # click's range lets it pass
+        raise click.BadParameter("nan is no number of seconds")
+    return seconds
 
 
 @click.command()
@@ -59,13 +66,14 @@ def up(bundles: tuple[Path, ...], broker: str | None, device: str | None, config
 
     config = _config(config_file, bundles, None, device)
     prepare(config)
-    with start_broker(broker, root=config.broker.root) as running, note_for(running.client_address):
+    with start_broker(broker, root=config.broker.root) as running, note_for(running.client_address) as note:
         click.echo(f"broker: {running.describe()}", err=True)
 
         def tell(daemon: Daemon) -> None:
-            only_mqtt_5 = running.kind == "embedded"
-            model = next(iter(daemon.models))
-            lines = lines_to_try(running.client_address, daemon.topics, model, only_mqtt_5=only_mqtt_5)
+            model, only_mqtt_5 = next(iter(daemon.models)), running.kind == "embedded"
+            lines = lines_to_try(
+                running.client_address, daemon.topics, model, only_mqtt_5=only_mqtt_5, noted=note is not None
+            )
             click.echo("\nReady. In another terminal:\n\n  " + "\n  ".join(lines) + "\n\nCtrl-C stops it.", err=True)
 
         run_until_stopped(config, running.address, tell)
@@ -77,7 +85,15 @@ def up(bundles: tuple[Path, ...], broker: str | None, device: str | None, config
 @broker
 @click.option("--device", metavar="NAME", help="Ask this device. Default: one that offers MODEL.")
 @click.option("--truncate", is_flag=True, help="Cut a text that is too long instead of refusing it.")
-@click.option("--timeout", "timeout_s", default=10.0, show_default=True, help="Seconds, all tries together.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    callback=_checked_timeout,
+    default=10.0,
+    show_default=True,
+    help="Seconds, all tries together.",
+)
 @as_json
 def ask(
     model: str,
@@ -118,7 +134,8 @@ def models(broker: str | None, as_json: bool) -> None:
         return
     for m in found:
         state = "online" if m.online else "offline"
-        click.echo(f"{m.device:20} {m.name:28} {m.document.get('task', '?'):10} {state}")
+        task = m.document.get("task")
+        click.echo(f"{m.device:20} {m.name:28} {task if isinstance(task, str) else '?':10} {state}")
     if not found:
         click.echo("no device has announced a model on this broker", err=True)
 
@@ -169,13 +186,15 @@ def _config(file: Path | None, bundles: tuple[Path, ...], broker: str | None, de
 def _told(answer: Answer, texts: tuple[str, ...]) -> str:
     rows = answer.body.get("results", [answer.body])
     width = max(map(len, texts))
-    lines = []
-    for text, row in zip(texts, rows, strict=False):
-        if "label" in row:
-            said = f"{row['label']}  {row['score']:.2f}"
-        else:
-            vector = row.get("embedding", [])
-            said = f"[{', '.join(f'{x:.4f}' for x in vector[:4])}, ...] ({len(vector)} numbers)"
-        lines.append(f"{text:{width}}  {said}")
+    lines = [f"{text:{width}}  {_said(row)}" for text, row in zip(texts, rows, strict=False)]
     times = f"{answer.round_trip_us / 1000:.1f} ms, {answer.infer_us / 1000:.1f} of them in the model"
     return "\n".join([*lines, f"{answer.device}: {times}"])
+
+
+def _said(row: object) -> str:
+    match row:
+        case {"label": str(label), "score": int() | float() as score}:
+            return f"{label}  {score:.2f}"
+        case {"embedding": [*vector]} if all(isinstance(x, int | float) for x in vector):
+            return f"[{', '.join(f'{x:.4f}' for x in vector[:4])}, ...] ({len(vector)} numbers)"
+    return json.dumps(row)  # of a task that this version does not know, or of no device of ours

@@ -16,6 +16,9 @@ from edge_runtime.errors import ConfigError
 from edge_runtime.strict import StrictError, decode
 
 ENVIRONMENT = "EDGERT_"
+MAX_NUMBER = (1 << 31) - 1
+MAX_PAYLOAD_BYTES = 268_435_455 - 4096  # the largest packet of MQTT, without its topic and properties
+MAX_THREADS = 1024
 # Variables of other parts of edgert that share the prefix.
 _NOT_CONFIG = {"EDGERT_CACHE"}
 
@@ -149,10 +152,11 @@ def _completed(config: Config) -> Config:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", config.broker.root):
         raise ConfigError(f"broker.root {config.broker.root[:80]!r} must be topic words joined by /")
     for name, value in dataclasses.asdict(config.limits).items():
-        if value < 1:
-            raise ConfigError(f"limits.{name} is {value}, must be at least 1")
+        most = MAX_PAYLOAD_BYTES if name == "payload_bytes" else MAX_NUMBER
+        if not 1 <= value <= most:
+            raise ConfigError(f"limits.{name} is {value}, must be 1 to {most}")
     if not 2 <= config.broker.keepalive_s <= 65535:
         raise ConfigError(f"broker.keepalive_s is {config.broker.keepalive_s}, must be 2 to 65535")
-    if config.runtime.threads < 0:
-        raise ConfigError(f"runtime.threads is {config.runtime.threads}, must be 0 (engine's choice) or more")
+    if not 0 <= config.runtime.threads <= MAX_THREADS:
+        raise ConfigError(f"runtime.threads is {config.runtime.threads}, must be 0 (engine's choice) to {MAX_THREADS}")
     return dataclasses.replace(config, device=device)

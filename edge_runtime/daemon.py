@@ -45,7 +45,7 @@ class Daemon:
         self.config = config
         self.topics = Topics(config.device, config.broker.root, config.broker.reply_prefixes)
         self.models = load_models(config.bundles, config.runtime.threads)
-        self.service = Service(self.models, self.topics, config.limits, self._publish)
+        self.service = Service(self.models, self.topics, config.limits, self._publish, self._publish_minor)
         self.failed = threading.Event()
         self.connection = Connection(
             address or broker_address(config),
@@ -69,17 +69,21 @@ class Daemon:
         finished = self.service.drain(DRAIN_S)
         self.connection.stop(farewell=[self._status("offline")])
         counters = self.service.counters
-        log.info("stopped: %d answered, %d refused", counters.answered, counters.refused.total())
+        told = (counters.answered, counters.refused.total(), counters.unsent)
+        log.info("stopped: %d answered, %d refused, %d replies not sent", *told)
         if not finished:
             log.warning("a model was still running after %g s and was left", DRAIN_S)
 
     def _publish(self, message: Message) -> bool:
         return self.connection.publish(message)
 
+    def _publish_minor(self, message: Message) -> bool:
+        return self.connection.publish(message, minor=True)
+
     def _receive(self, message: Message) -> None:
         if message.topic != self.topics.status:
             self.service.receive(message)
-        elif message.payload == b"offline":
+        elif message.payload != b"online" and self.connection.ready:  # not ready: `_announce` is yet to come
             # An old last will may come after our `online` when a connection was replaced quickly.
             self._publish(self._status("online"))
 
@@ -134,8 +138,9 @@ def broker_address(config: Config) -> BrokerAddress:
     if broker.password_file:
         try:
             password = Path(broker.password_file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError(f"cannot read broker.password_file {broker.password_file}: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise ConfigError(f"cannot read broker.password_file {broker.password_file}: {reason}") from error
     url = BrokerAddress.parse(broker.url)
     return dataclasses.replace(
         url,

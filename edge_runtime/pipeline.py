@@ -54,12 +54,16 @@ class Pipeline:
             InputTooLong: a text has more tokens than the model takes.
             BadRequest: no text, too many, or not text.
         """
-        limits = self.manifest.limits
-        if not 0 < len(texts) <= limits.max_texts:
-            raise BadRequest(f"request has {len(texts)} texts, this model takes 1 to {limits.max_texts} at once")
+        self.check_count(len(texts))
         if self.manifest.model.batch_invariant or len(texts) == 1:
             return self._run_together(texts, truncate)
         return _joined([self._run_together([text], truncate) for text in texts])
+
+    def check_count(self, texts: int) -> None:
+        """Refuse a number of texts that `run` would refuse, at no cost. BadRequest: none, or too many."""
+        most = self.manifest.limits.max_texts
+        if not 0 < texts <= most:
+            raise BadRequest(f"request has {texts} texts, this model takes 1 to {most} at once")
 
     def vectors(self, texts: Sequence[str], truncate: bool = False) -> FloatArray:
         """Just the values: embeddings or probabilities, (texts, width) float32."""

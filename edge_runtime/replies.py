@@ -6,8 +6,9 @@ Clients retry by request id, so that a reply lost with the network costs nothing
 from __future__ import annotations
 
 import collections
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_runtime.errors import EdgertError
 from edge_runtime.mqtt.contract import Address, Request
@@ -24,6 +25,16 @@ class Outcome:
     timing: Mapping[str, int]
 
 
+@dataclass
+class Job:
+    """A request that waits or runs: until when it is worth running, and everyone who gets its reply."""
+
+    request: Request
+    arrived_s: float
+    ends_s: float
+    waiting: list[Address] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class _Finished:
     outcome: Outcome
@@ -34,38 +45,56 @@ class RememberedReplies:
     """The replies of the last `most` ids, up to `most_bytes` together, each kept `keep_s` seconds.
 
     Not locked: the caller holds its lock.
+
+    Attributes:
+        joined: how many repeats wait for a run that was begun for another.
     """
 
     def __init__(self, most: int, most_bytes: int, keep_s: float) -> None:
         self._most, self._most_bytes, self._keep_s = most, most_bytes, keep_s
         self._stored_bytes = 0
         self._finished: collections.OrderedDict[Key, _Finished] = collections.OrderedDict()
-        self._running: dict[Key, list[Address]] = {}
+        self._running: dict[Key, Job] = {}
+        self.joined = 0
 
-    def join(self, request: Request) -> Outcome | bool | None:
-        """The stored outcome of a repeat; True if it now waits for the running one; None for a new request."""
+    def under_way(self, request: Request) -> Job | None:
+        """The job that this request repeats, if it has not finished."""
         key = _key(request)
-        if key is None:
-            return None
-        if key in self._running:
-            self._running[key].append(request.address)
-            return True
-        finished = self._finished.get(key)
-        return finished.outcome if finished else None
+        return None if key is None else self._running.get(key)
 
-    def begin(self, request: Request) -> None:
-        """A new request with an id is under way."""
-        key = _key(request)
-        if key is not None:
-            self._running[key] = [request.address]
-
-    def finish(self, request: Request, outcome: Outcome, now_s: float) -> list[Address]:
-        """Store the outcome; returns everyone who waits for it. Errors are not stored: a retry may succeed."""
+    def stored(self, request: Request, now_s: float) -> Outcome | None:
+        """The outcome of the finished request that this one repeats."""
         self._forget(now_s)
         key = _key(request)
-        if key is None:
-            return [request.address]
-        waiting = self._running.pop(key)
+        finished = None if key is None else self._finished.get(key)
+        return finished.outcome if finished else None
+
+    def join(self, job: Job, request: Request, now_s: float) -> None:
+        """Let a repeat wait for a job; it may have more time left than whoever asked first."""
+        job.waiting.append(request.address)
+        job.ends_s = max(job.ends_s, _ends_s(request, now_s))
+        self.joined += 1
+
+    def begin(self, request: Request, now_s: float) -> Job:
+        """A new request is under way."""
+        job = Job(request, now_s, _ends_s(request, now_s), [request.address])
+        key = _key(request)
+        if key is not None:
+            self._running[key] = job
+        return job
+
+    def finish(self, job: Job, outcome: Outcome, now_s: float) -> list[Address]:
+        """Store the outcome; returns everyone who waits for it. Errors are not stored: a retry may succeed.
+
+        Nobody waits any more for a job that was finished before.
+        """
+        self._forget(now_s)
+        waiting, job.waiting = job.waiting, []
+        self.joined -= max(0, len(waiting) - 1)
+        key = _key(job.request)
+        if key is None or not waiting:
+            return waiting
+        del self._running[key]
         if outcome.error is None:
             self._finished[key] = _Finished(outcome, now_s)
             self._stored_bytes += len(outcome.body)
@@ -80,6 +109,10 @@ class RememberedReplies:
     def _drop_oldest(self) -> None:
         _, oldest = self._finished.popitem(last=False)
         self._stored_bytes -= len(oldest.outcome.body)
+
+
+def _ends_s(request: Request, now_s: float) -> float:
+    return math.inf if request.deadline_s is None else now_s + request.deadline_s
 
 
 def _key(request: Request) -> Key | None:

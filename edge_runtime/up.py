@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.errors import UsageError
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.topics import Topics
+
+log = logging.getLogger("edgert")
 
 DEFAULT_URL = "mqtt://127.0.0.1:1883"
 
@@ -23,9 +27,27 @@ def note_file() -> Path:
 
 
 @contextlib.contextmanager
-def note_for(address: BrokerAddress) -> Iterator[Path]:
-    """Leave the client's URL, password included, for this user's other terminals, as long as the context lasts."""
+def note_for(address: BrokerAddress) -> Iterator[Path | None]:
+    """Leave the client's URL, password included, for this user's other terminals, as long as the context lasts.
+
+    Gives None, after a warning, where no file can be written: then other terminals must be told the URL.
+    """
     file = note_file()
+    try:
+        _write_note(file, address)
+    except OSError as error:
+        log.warning("cannot leave a note at %s (%s): other terminals need --broker", file, error.strerror)
+        yield None
+        return
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(OSError):
+            if _note(file).get("pid") == os.getpid():  # else another `edgert up` has left its own since
+                file.unlink(missing_ok=True)
+
+
+def _write_note(file: Path, address: BrokerAddress) -> None:
     file.parent.mkdir(mode=0o700, exist_ok=True)
     if file.parent.stat().st_uid != os.getuid():
         raise UsageError(f"{file.parent} belongs to somebody else: set XDG_RUNTIME_DIR to a folder of yours")
@@ -33,10 +55,6 @@ def note_for(address: BrokerAddress) -> Iterator[Path]:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         json.dump({"pid": os.getpid(), "url": address.url()}, stream)
-    try:
-        yield file
-    finally:
-        file.unlink(missing_ok=True)
 
 
 def find_broker(given: str | None) -> str:
@@ -44,7 +62,9 @@ def find_broker(given: str | None) -> str:
     return given or os.environ.get("EDGERT_BROKER_URL") or _noted() or DEFAULT_URL
 
 
-def lines_to_try(address: BrokerAddress, topics: Topics, model: str, *, only_mqtt_5: bool) -> list[str]:
+def lines_to_try(
+    address: BrokerAddress, topics: Topics, model: str, *, only_mqtt_5: bool, noted: bool = True
+) -> list[str]:
     """Commands that a person can paste into another terminal.
 
     Args:
@@ -52,9 +72,11 @@ def lines_to_try(address: BrokerAddress, topics: Topics, model: str, *, only_mqt
         topics: of the device.
         model: the model to ask.
         only_mqtt_5: the broker takes no MQTT 3.1.1 clients.
+        noted: whether edgert's client finds the broker by itself.
     """
     text = "turn on the kitchen light"
-    lines = [f"edgert ask {model} {shlex.quote(text)}"]
+    told = "" if noted else f" --broker {shlex.quote(address.url())}"
+    lines = [f"edgert ask {model} {shlex.quote(text)}{told}"]
     if address.scheme == "unix":
         return lines
     login = f"-u {shlex.quote(address.username)} -P {shlex.quote(address.password)} " if address.username else ""
@@ -73,9 +95,17 @@ def _noted() -> str | None:
     try:
         if file.stat().st_uid != os.getuid():
             return None
-        note = json.loads(file.read_text())
+        note = _note(file)
         os.kill(note["pid"], 0)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError, OverflowError):
         return None
     url = note.get("url")
     return url if isinstance(url, str) else None
+
+
+def _note(file: Path) -> dict[str, Any]:
+    try:
+        note = json.loads(file.read_text())
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}

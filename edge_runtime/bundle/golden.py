@@ -43,6 +43,8 @@ def read_golden(path: Path) -> tuple[GoldenRow, ...]:
     """Read the rows; a file that is not of this form is a `BundleError`."""
     try:
         rows = decode(_GoldenFile, json.loads(path.read_bytes())).rows
+    except OSError as error:
+        raise BundleError(f"cannot read {path.name}: {error.strerror}") from error
     except (ValueError, RecursionError, StrictError) as error:
         raise BundleError(f"{path.name}: {error}") from error
     if not 0 < len(rows) <= MAX_ROWS:

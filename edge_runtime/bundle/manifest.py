@@ -199,10 +199,17 @@ def read_bundle(folder: Path) -> Manifest:
     Raises:
         BundleError: or one of its kinds, naming the file and what is wrong with it.
     """
+    try:
+        return _read_bundle(folder)
+    except OSError as error:
+        raise BundleError(f"cannot read {error.filename or folder}: {error.strerror}") from error
+
+
+def _read_bundle(folder: Path) -> Manifest:
     path = folder / MANIFEST
-    _regular(folder, MANIFEST)
-    if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise BundleTooLarge(f"{MANIFEST} has {path.stat().st_size} bytes, more than {MAX_MANIFEST_BYTES}")
+    size = _regular(folder, MANIFEST).st_size
+    if size > MAX_MANIFEST_BYTES:
+        raise BundleTooLarge(f"{MANIFEST} has {size} bytes, more than {MAX_MANIFEST_BYTES}")
     manifest = from_json(path.read_bytes())
     listed = {entry.path for entry in manifest.files}
     for found in _walk(folder):
@@ -249,7 +256,10 @@ def _regular(folder: Path, relative: str) -> os.stat_result:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    for root, folders, files in os.walk(folder):
+    def stop(error: OSError) -> None:
+        raise error  # os.walk would pass over what it may not list
+
+    for root, folders, files in os.walk(folder, onerror=stop):
         for name in files + [name for name in folders if (Path(root) / name).is_symlink()]:
             yield (Path(root) / name).relative_to(folder).as_posix()
 

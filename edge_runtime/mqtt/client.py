@@ -22,12 +22,12 @@ from paho.mqtt.properties import Properties
 
 from edge_runtime.errors import BrokerUnreachable
 from edge_runtime.mqtt.address import BrokerAddress
-from edge_runtime.mqtt.connection import MAX_PACKET_BYTES, KeptConnection
+from edge_runtime.mqtt.connection import KeptConnection
 from edge_runtime.mqtt.link import BrokerLimits, Link
 from edge_runtime.mqtt.message import Message
-from edge_runtime.mqtt.packet import Outgoing
+from edge_runtime.mqtt.packet import MAX_PACKET_BYTES, Outgoing
 from edge_runtime.mqtt.session import Session
-from edge_runtime.mqtt.shortcuts import END_VERSION, FIRST_VERSION, Shortcuts
+from edge_runtime.mqtt.shortcuts import KNOWN_VERSIONS, Shortcuts
 
 log = logging.getLogger("edgert.mqtt")
 
@@ -106,7 +106,9 @@ class _Link(paho.Client):
         properties.MaximumPacketSize = self.max_packet_bytes
         try:
             if address.scheme == "mqtts":
-                self.tls_set_context(ssl.create_default_context(cafile=address.ca_file or None))
+                context = ssl.create_default_context(cafile=address.ca_file or None)
+                context.sslsocket_class = _PromptTls
+                self.tls_set_context(context)
             host, port = address.path or address.host, address.port or 1
             self.connect(host, port, self.keepalive_s, clean_start=True, properties=properties)
         except OSError as error:
@@ -124,10 +126,29 @@ class _Link(paho.Client):
             return None
         return info.mid if qos else 0
 
+    def _create_unix_socket_connection(self) -> socket.socket:
+        """As paho's, which would wait for ever for a broker that stands still."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(CONNECT_WITHIN_S)
+            connection.connect(self._broker.path)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
     def has_unread(self) -> bool:
         """Whether TLS holds bytes that poll() cannot see."""
         connection = self.socket()
         return isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
+
+
+class _PromptTls(ssl.SSLSocket):
+    """TLS whose handshake takes no longer than connecting may; paho 2.1 allows it the keep-alive interval."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(CONNECT_WITHIN_S)
+        super().do_handshake(block)
 
 
 class _FastLink(Shortcuts, _Link):
@@ -136,7 +157,7 @@ class _FastLink(Shortcuts, _Link):
     def _bind_messages(
         self, session: Session, deliver: Callable[[Message], None], complain: Callable[[str], None]
     ) -> None:
-        self.deliver, self.complain = deliver, complain
+        self.deliver, self.complain, self.is_awaited = deliver, complain, session.is_awaited
         self.confirm, self.refuse, self.ended = session.confirmed, session.refused, session.disconnected
 
     def has_unread(self) -> bool:
@@ -163,6 +184,8 @@ def _unreachable(error: OSError) -> str:
         return f"the host's name cannot be resolved ({error.strerror})"
     if isinstance(error, TimeoutError):
         return f"no answer in {CONNECT_WITHIN_S:g} s"
+    if isinstance(error, BlockingIOError):  # of a unix socket
+        return "it takes no more connections: does the broker stand still?"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused: is the broker running there?"
     return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
@@ -199,8 +222,7 @@ def _plain(message: paho.MQTTMessage) -> Message:
 @cache
 def _link_class() -> type[_Link]:
     """The class with the shortcuts if they fit this paho, else the stock one: slower, but by documented calls only."""
-    version = tuple(int(part) for part in PAHO_VERSION.split(".")[:2])
-    if FIRST_VERSION <= version < END_VERSION and shortcuts_work():
+    if PAHO_VERSION.startswith(KNOWN_VERSIONS) and shortcuts_work():
         return _FastLink
     log.warning("paho-mqtt %s is not one that edgert knows: messages cost more time", PAHO_VERSION)
     return _Link
@@ -212,6 +234,7 @@ def shortcuts_work() -> bool:
     link = _FastLink(BrokerAddress("unix", path="/"), "self-test")
     link.deliver, link.complain = heard.append, heard.append
     link.confirm = lambda packet_id, code: heard.append((packet_id, code))
+    link.is_awaited = [].__contains__
     near, far = socket.socketpair()
     with near, far:
         near.setblocking(False)
@@ -222,7 +245,8 @@ def shortcuts_work() -> bool:
             while not link.loop_read() and link.has_unread():
                 pass
             answered = far.recv(64)
-            packet_id = link.send(Outgoing.of(Message("u", b"x", correlation=b"c")), 1, retain=True)
+            own = Outgoing.of(Message("u", b"x", correlation=b"c"))
+            packet_ids = [link.send(own, qos, retain=True) for qos in (0, 1)]
             published = far.recv(64)
         except Exception:  # whatever a strange version raises, it means no
             log.debug("the shortcuts do not fit this paho", exc_info=True)
@@ -230,5 +254,5 @@ def shortcuts_work() -> bool:
         finally:
             link._sock = None
     message = Message("t", b"abc", qos=1, correlation=b"c")
-    sent = packet_id == 1 and published == b"\x33\x0b\0\x01u\0\x01\x04\x09\0\x01cx"
-    return sent and heard == [message, (9, 16)] and answered == b"\x40\x02\0\x07"
+    sent = b"\x31\x09\0\x01u\x04\x09\0\x01cx" + b"\x33\x0b\0\x01u\0\x01\x04\x09\0\x01cx"
+    return packet_ids == [0, 1] and published == sent and heard == [message, (9, 16)] and answered == b"\x40\x02\0\x07"

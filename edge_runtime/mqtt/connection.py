@@ -14,14 +14,13 @@ from edge_runtime.mqtt.counters import Counters, worth_a_line
 from edge_runtime.mqtt.link import Link
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.outbox import Outbox
-from edge_runtime.mqtt.packet import Outgoing, check_topic
+from edge_runtime.mqtt.packet import MAX_PACKET_BYTES, Outgoing, check_topic
 from edge_runtime.mqtt.retry import Backoff, TakeoverWatch
 from edge_runtime.mqtt.session import Session
 from edge_runtime.mqtt.wakeup import Wakeup
 
 log = logging.getLogger("edgert.mqtt")
 
-MAX_PACKET_BYTES = (4 << 20) + 4096
 SETTLED_S = 10.0  # a connection that held so long lets the next delay start small again
 
 
@@ -101,8 +100,12 @@ class KeptConnection(ABC):
         """Wait until `ready`; False when time ran out, `last_error` says why."""
         return self._ready.wait(timeout_s)
 
-    def publish(self, message: Message) -> bool:
+    def publish(self, message: Message, *, minor: bool = False) -> bool:
         """Send; never blocks and never raises, from any thread.
+
+        Args:
+            message: to send.
+            minor: drop it when half of the room is taken, and leave the rest to messages that matter more.
 
         Returns:
             False if it was dropped (and counted): not connected, too much waiting, not a message that MQTT can carry.
@@ -115,7 +118,7 @@ class KeptConnection(ABC):
             if worth_a_line(self.counters.dropped):
                 log.warning("dropped %d messages, now: %s", self.counters.dropped, error)
             return False
-        return self._send(packet)
+        return self._send(packet, minor=minor)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is written, and confirmed where QoS 1; False when time ran out or the connection was lost."""
@@ -138,12 +141,13 @@ class KeptConnection(ABC):
         if self._thread.is_alive() and not from_callback:
             self._thread.join(max(0.5, deadline - time.monotonic()))
 
-    def _send(self, packet: Outgoing, *, force: bool = False) -> bool:
-        session = self._session
-        if session is None or not self._outbox.put(packet, force=force):
+    def _send(self, packet: Outgoing, *, force: bool = False, minor: bool = False) -> bool:
+        if not self._outbox.put(packet, force=force, minor=minor):
             self.counters.dropped += 1
             return False
-        session.push()
+        session = self._session  # read after: it is the one that opened the outbox, or a later one
+        if session is not None:
+            session.push()
         return True
 
     @abstractmethod

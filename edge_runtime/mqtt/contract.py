@@ -71,7 +71,7 @@ def parse_request(message: Message, topics: Topics, max_payload_bytes: int) -> R
     try:
         model = topics.model_of(message.topic)
     except BadRequest as error:
-        raise Refused(error, _address_if_allowed(message, topics)) from error
+        raise Refused(error, _any_address(message, topics, max_payload_bytes)) from error
     fallback = Address(topics.shared_reply(model), message.qos, enveloped=True)
     try:
         address = _property_address(message, topics) or fallback
@@ -140,16 +140,21 @@ def _property_address(message: Message, topics: Topics) -> Address | None:
     return Address(topic, message.qos, enveloped=False, correlation=correlation)
 
 
-def _address_if_allowed(message: Message, topics: Topics) -> Address | None:
+def _any_address(message: Message, topics: Topics, max_payload_bytes: int) -> Address | None:
+    """Where to say what is wrong with a request whose topic names no shared reply topic."""
+    nowhere = Address("", message.qos, enveloped=True)
     try:
-        return _property_address(message, topics)
-    except ReplyTopicRefused:
+        address = _property_address(message, topics)
+        return address or _envelope_address(_read_body(message, max_payload_bytes), nowhere, topics, needed=True)
+    except EdgertError:
         return None
 
 
-def _envelope_address(body: Mapping[str, object], fallback: Address, topics: Topics) -> Address:
+def _envelope_address(
+    body: Mapping[str, object], fallback: Address, topics: Topics, *, needed: bool = False
+) -> Address:
     reply_to = body.get("reply_to")
-    if reply_to is not None and not isinstance(reply_to, str):
+    if (needed or reply_to is not None) and not isinstance(reply_to, str):
         raise ReplyTopicRefused("reply_to must be a text")
     topic = fallback.topic if reply_to is None else topics.checked_reply_topic(reply_to)
     transaction = body.get("transaction")

@@ -39,10 +39,16 @@ class Outbox:
         with self._changed:
             self._sealed = True
 
-    def put(self, packet: Outgoing, *, force: bool = False) -> bool:
-        """Queue; False when disconnected, sealed or full. `force` passes the seal and the bounds."""
+    def put(self, packet: Outgoing, *, force: bool = False, minor: bool = False) -> bool:
+        """Queue; False when disconnected, sealed or full.
+
+        Args:
+            packet: to send.
+            force: pass the seal and the bounds.
+            minor: take half of the room at most, so that a flood of such messages crowds nothing else out.
+        """
         with self._changed:
-            if not self._open or (not force and (self._sealed or not self._has_room(packet))):
+            if not self._open or (not force and (self._sealed or not self._has_room(packet, 2 if minor else 1))):
                 return False
             self._waiting.append(packet)
             self._waiting_bytes += packet.size_bytes
@@ -62,6 +68,10 @@ class Outbox:
         """This packet was handed over with QoS 1 and waits for its confirmation."""
         with self._changed:
             self._unconfirmed[packet_id] = topic
+
+    def is_awaited(self, packet_id: int) -> bool:
+        """Whether this id waits for its confirmation, so that it must not be given to another packet."""
+        return packet_id in self._unconfirmed
 
     def confirm(self, packet_id: int) -> str | None:
         """The broker confirmed a packet; its topic, or None if it is none of ours."""
@@ -99,7 +109,8 @@ class Outbox:
     def _settled(self) -> bool:
         return not (self._waiting or self._unconfirmed or self._writing)
 
-    def _has_room(self, packet: Outgoing) -> bool:
+    def _has_room(self, packet: Outgoing, share: int) -> bool:
         if not self._waiting:
             return True
-        return len(self._waiting) < self._max_messages and self._waiting_bytes + packet.size_bytes <= self._max_bytes
+        size_bytes = self._waiting_bytes + packet.size_bytes
+        return len(self._waiting) < self._max_messages // share and size_bytes <= self._max_bytes // share

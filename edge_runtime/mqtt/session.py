@@ -146,6 +146,10 @@ class Session:
                 self._fail(f"the broker refused the subscription {topic}: {reason(code)}", lasting=True)
         self._granted = not self.problem and len(codes) == len(self._subscriptions)
 
+    def is_awaited(self, packet_id: int) -> bool:
+        """Whether a packet of this id still waits for the broker's answer."""
+        return self._outbox.is_awaited(packet_id)
+
     def confirmed(self, packet_id: int, code: int) -> None:
         """The broker answered a QoS 1 message."""
         topic = self._outbox.confirm(packet_id)
@@ -269,7 +273,7 @@ class Session:
             self._fail(f"no answer to {asked} in {READY_WITHIN_S:g} s")
         elif self._link.want_write() and now - self._progress_at > STALLED_S:
             self._fail(f"the broker read nothing for {STALLED_S:g} s")
-        elif self._link.loop_misc() or self._link.socket() is None:
+        elif self._link.socket() is not None and (self._link.loop_misc() or self._link.socket() is None):
             self._fail("no answer to a keep-alive ping")
 
     def _note_socket_error(self) -> None:

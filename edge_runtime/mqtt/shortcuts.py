@@ -7,7 +7,6 @@ sending a reply costs 17 us instead of 29 us.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.packet import PUBLISH, MalformedPublish, Outgoing, read_publish
 
 # What the methods below override or use is the same in these versions; others get the stock class.
-FIRST_VERSION, END_VERSION = (2, 1), (2, 3)
+KNOWN_VERSIONS = ("2.1.", "2.2.")
 
 _READ_BYTES = 16_384  # one TLS record; also what most requests fit in
 _READ_BYTES_OF_LARGE = 262_144  # of a large packet: bounds what is allocated for a length that is only claimed
@@ -29,6 +28,7 @@ class Shortcuts:
         deliver: called with every readable message.
         complain: called with the reason for every message that cannot be read; it is confirmed and skipped, because
             its author must not be able to cut our connection.
+        is_awaited: says whether a packet id still waits for its PUBACK and must not be given again.
         confirm: called with packet id and reason code of every PUBACK.
         ended: called when the broker says DISCONNECT, with its reason code.
         refuse: called when the broker answers CONNECT with no: the code, and whether it is one of MQTT 5.
@@ -38,6 +38,7 @@ class Shortcuts:
 
     deliver: Callable[[Message], None]
     complain: Callable[[str], None]
+    is_awaited: Callable[[int], bool]
     confirm: Callable[[int, int], None]
     ended: Callable[[int], None]
     refuse: Callable[[int, bool], None]
@@ -52,8 +53,6 @@ class Shortcuts:
         _mid_generate: Any
         _packet_queue: Any
         _send_puback: Any
-        _connect_timeout: Any
-        _host: Any
 
     def has_unread(self) -> bool:
         """Whether bytes were read that no packet has taken yet."""
@@ -62,6 +61,8 @@ class Shortcuts:
     def send(self, packet: Outgoing, qos: int, *, retain: bool) -> int | None:
         """Hand over; the packet id (0 with QoS 0), or None if it was not taken."""
         packet_id: int = self._mid_generate() if qos else 0
+        while packet_id and self.is_awaited(packet_id):  # after 65,535 messages; the window leaves nearly all free
+            packet_id = self._mid_generate()
         data = packet.encode(qos, packet_id, retain=retain)
         # Named as QoS 1 in either case: after one of QoS 0 paho looks for the caller who may wait for it.
         return packet_id if self._packet_queue(PUBLISH, data, packet_id, 1) == 0 else None
@@ -113,13 +114,3 @@ class Shortcuts:
         body = self._in_packet["packet"]
         self.ended(body[0] if body else 0)  # paho 2.1 reads it only if more follows
         return super()._handle_disconnect()  # type: ignore[misc]
-
-    def _create_unix_socket_connection(self) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(self._connect_timeout)  # paho would wait for ever for a broker that stands still
-            connection.connect(self._host)
-        except OSError:
-            connection.close()
-            raise
-        return connection

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from edge_runtime.cli import COMMANDS, main
-from tests import tiny
+from tests import served, tiny
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -100,3 +102,54 @@ def test_no_broker_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None
     assert status == 1
     assert "127.0.0.1:9" in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inspect", "no-such-folder"],
+        ["inspect"],
+        ["bake"],
+        ["ask", "tiny"],
+        ["ask", "tiny", "x", "--timeout", "soon"],
+        ["models", "--broker", "http://hub"],
+    ],
+)
+def test_wrong_use_is_json_too_when_asked_for(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    status, out, err = run(capsys, *arguments, "--json")
+    assert status == 2
+    error = json.loads(out)["error"]
+    assert (error["reason"], error["code"]) == ("usage", 400)
+    assert error["message"] in err
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "0", "1e9"])
+def test_a_timeout_that_is_no_time_is_refused(capsys: pytest.CaptureFixture[str], seconds: str) -> None:
+    status, _, err = run(capsys, "ask", "tiny", "x", "--broker", "mqtt://127.0.0.1:9", "--timeout", seconds)
+    assert status == 2
+    assert "--timeout" in err
+
+
+@pytest.mark.parametrize("sink", ["/dev/full", "a pipe that nobody reads"])
+def test_output_that_cannot_be_written_is_no_traceback(bundle: Path, sink: str) -> None:
+    if sink == "/dev/full":
+        descriptor = os.open(sink, os.O_WRONLY)
+    else:
+        unread, descriptor = os.pipe()
+        os.close(unread)
+    done = subprocess.run(
+        [*served.EDGERT, "inspect", str(bundle)], stdout=descriptor, stderr=subprocess.PIPE, text=True
+    )
+    os.close(descriptor)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) <= 1
+
+
+def test_a_terminal_that_lacks_the_letters_gets_others(bundle: Path) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["source"]["license"] = "Lizenz für 中文"
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*served.EDGERT, "inspect", str(bundle)], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Lizenz f" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.cli import main
 from edge_runtime.client import Client
-from edge_runtime.errors import BrokerUnreachable, Busy, RemoteError, RequestTimeout
+from edge_runtime.errors import BrokerUnreachable, Busy, RemoteError, RequestTimeout, UsageError
 from edge_runtime.mqtt.broker import RunningBroker
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.contract import Address, encode_answer, encode_error, parse_request
@@ -43,6 +45,9 @@ class FakeDevice:
         reply = action(request.address)
         if reply is not None:
             self._connection.publish(reply)
+
+    def publish(self, message: Message) -> bool:
+        return self._connection.publish(message)
 
     def close(self) -> None:
         self._connection.stop()
@@ -173,3 +178,73 @@ def test_a_daemon_that_starts_before_its_broker_waits_for_it(plain_mosquitto: Pl
         with Client(plain_mosquitto.address) as client:
             assert client.wait_online(served.DEVICE, served.START_S)
             assert client.infer("tiny", "turn on").device == served.DEVICE
+
+
+@pytest.mark.parametrize(
+    ("body", "user"),
+    [
+        (b'{"label":"on"}', (("status", "200"), ("queue-us", "soon"), ("infer-us", "1"))),
+        (b'{"error":{"code":429,"reason":"busy","message":"m","retry_after_ms":"x"}}', (("status", "429"),)),
+        (b'{"error":{"code":429,"reason":"busy","message":"m","retry_after_ms":-1e999}}', (("status", "429"),)),
+        (b'{"error":{"reason":"busy"}}', (("status", "9" * 5000),)),
+        (b'{"a":' * 100_000, (("status", "200"),)),
+    ],
+)
+def test_a_hostile_reply_is_an_error_of_edgert(
+    make_device: Callable[..., tuple[RunningBroker, FakeDevice]], body: bytes, user: tuple[tuple[str, str], ...]
+) -> None:
+    def reply(address: Address) -> Message:
+        return Message(address.topic, body, correlation=address.correlation, user=user)
+
+    broker, _ = make_device(reply, reply, reply)
+    with Client(broker.client_address, device="fake") as client, pytest.raises(RemoteError):
+        client.infer("m", "x", timeout_s=5)
+
+
+def test_hostile_announcements_are_listed_without_harm(
+    make_device: Callable[..., tuple[RunningBroker, FakeDevice]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker, device = make_device()
+    documents = {
+        "deep": b'{"task":' * 100_000,
+        "list": b'{"task":["\\u001b[31m"]}',
+        "living room": b"{}",
+        "ok": b'{"task":"embed"}',
+    }
+    for name, payload in documents.items():
+        assert device.publish(Message(TOPICS.model(name), payload, qos=1, retain=True))
+    with Client(broker.client_address, device="fake") as client:
+        assert {found.name for found in client.models()} == {"deep", "list", "ok"}
+    main_ends_with_0("models", "--broker", broker.client_address.url())
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "embed" in out
+
+
+def test_an_answer_of_another_shape_is_printed_as_it_is(
+    make_device: Callable[..., tuple[RunningBroker, FakeDevice]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def odd(address: Address) -> Message:
+        return encode_answer(address, b'{"label":["on"],"score":"high"}', {})
+
+    broker, _ = make_device(odd)
+    main_ends_with_0("ask", "m", "x", "--device", "fake", "--broker", broker.client_address.url())
+    assert '"score"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("model", "device"), [("a/b", "fake"), ("#", "fake"), ("m", "living room"), ("\udcff", "fake")]
+)
+def test_names_that_are_no_topic_words_are_refused_at_once(
+    make_device: Callable[..., tuple[RunningBroker, FakeDevice]], model: str, device: str
+) -> None:
+    broker, _ = make_device()
+    with Client(broker.client_address, device=device) as client, pytest.raises(UsageError, match="1 to 64"):
+        client.infer(model, "x")
+
+
+def main_ends_with_0(*arguments: str) -> None:
+    with contextlib.suppress(SystemExit):
+        main(arguments)
+        return
+    raise AssertionError("edgert refused")

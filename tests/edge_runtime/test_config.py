@@ -90,3 +90,18 @@ def test_the_password_is_not_in_the_representation() -> None:
 def test_every_default_is_a_key() -> None:
     assert keys()["limits.payload_bytes"] == Config().limits.payload_bytes
     assert "device" in keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EDGERT_LIMITS_PAYLOAD_BYTES", 268_435_455 - 4096 + 1),
+        ("EDGERT_LIMITS_PAYLOAD_BYTES", 0),
+        ("EDGERT_LIMITS_REMEMBERED_IDS", 2**31),
+        ("EDGERT_RUNTIME_THREADS", 1025),
+        ("EDGERT_RUNTIME_THREADS", -1),
+    ],
+)
+def test_a_number_that_nothing_behind_it_can_take_is_refused(name: str, value: int) -> None:
+    with pytest.raises(ConfigError, match=str(value)):
+        load_config(None, {name: str(value)})

@@ -331,3 +331,18 @@ def test_refusals_reach_the_python_client_as_errors(broker: RunningBroker, hub: 
         client.infer("nothing", "x", timeout_s=0.5)
     with Client(broker.client_address, device="nobody") as client, pytest.raises(RequestTimeout, match="offline"):
         client.infer("classify", "x", timeout_s=0.5)
+
+
+@pytest.mark.parametrize("kind", ["mosquitto", "embedded"])
+def test_a_status_that_somebody_else_wrote_is_put_right(kind: Kind, bundles: list[Path]) -> None:
+    with served.broker(kind) as broker, served.daemon(broker.address, bundles):
+        served.wait_online(broker.client_address)
+        vandal = Peer(broker, login=broker.address)
+        vandal.subscribe(TOPICS.status)
+        while vandal.messages.get(timeout=WAIT_S).payload != b"online":
+            pass
+        for payload in (b"", b"offline", b"broken"):
+            vandal.publish(TOPICS.status, payload)
+            while vandal.messages.get(timeout=WAIT_S).payload != b"online":
+                pass
+        vandal.close()

@@ -3,98 +3,15 @@
 from __future__ import annotations
 
 import json
-import queue
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from edge_runtime.config import LimitsConfig
 from edge_runtime.mqtt.message import Message
-from edge_runtime.mqtt.topics import Topics
-from edge_runtime.pipeline import Pipeline, Result, open_pipeline
-from edge_runtime.service import Service
+from edge_runtime.pipeline import Pipeline
 from tests import tiny
-
-TOPICS = Topics("hub")
-WAIT_S = 10.0
-
-
-def request(text: object = "turn on the light", *, id: str | None = None, model: str = "tiny", **user: str) -> Message:
-    properties = tuple((key.replace("_", "-"), value) for key, value in user.items())
-    identity = (("id", id),) if id else ()
-    body = json.dumps({"text": text}).encode()
-    reply = "edgert/v1/r/ann/phone"
-    return Message(TOPICS.infer(model), body, response_topic=reply, correlation=b"c", user=(*identity, *properties))
-
-
-class Gate(Pipeline):
-    """A real pipeline whose runs wait for `open`; counts them and may fail."""
-
-    def __init__(self, inner: Pipeline) -> None:
-        self.manifest, self.tokenizer, self.task = inner.manifest, inner.tokenizer, inner.task
-        self._inner = inner
-        self.entered, self.open = threading.Semaphore(0), threading.Semaphore(0)
-        self.runs = 0
-        self.failure: Exception | None = None
-
-    def run(self, texts: Sequence[str], truncate: bool = False) -> Result:
-        self.entered.release()
-        assert self.open.acquire(timeout=WAIT_S)
-        self.runs += 1
-        if self.failure:
-            raise self.failure
-        return self._inner.run(texts, truncate)
-
-
-class Clock:
-    """Seconds that pass when told to."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Bench:
-    """A service with its replies in a queue."""
-
-    def __init__(self, model: Pipeline, **limits: int) -> None:
-        self.replies: queue.Queue[Message] = queue.Queue()
-        self.clock = Clock()
-        self.service = Service({"tiny": model}, TOPICS, LimitsConfig(**limits), self._publish, self.clock)
-        self.service.start()
-
-    def _publish(self, message: Message) -> bool:
-        self.replies.put(message)
-        return True
-
-    def send(self, message: Message) -> None:
-        self.service.receive(message)
-
-    def next(self) -> tuple[int, dict[str, Any]]:
-        reply = self.replies.get(timeout=WAIT_S)
-        return int(dict(reply.user)["status"]), json.loads(reply.payload)
-
-
-@pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    return open_pipeline(tiny.write_bundle(tmp_path_factory.mktemp("service") / "bundle"))
-
-
-@pytest.fixture
-def make_bench() -> Iterator[Callable[..., Bench]]:
-    made: list[Bench] = []
-
-    def make(model: Pipeline, **limits: int) -> Bench:
-        made.append(Bench(model, **limits))
-        return made[-1]
-
-    yield make
-    for bench in made:
-        assert bench.service.drain(WAIT_S)
+from tests.service_bench import TOPICS, WAIT_S, Bench, Gate, request
 
 
 def test_a_request_is_answered(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
@@ -180,107 +97,15 @@ def test_queued_bytes_are_bounded_too(pipeline: Pipeline, make_bench: Callable[.
     assert [bench.next()[0] for _ in range(2)] == [200, 200]
 
 
-def test_a_repeat_gets_the_stored_reply_and_runs_nothing(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
-    gate = Gate(pipeline)
-    gate.open.release(2)
-    bench = make_bench(gate)
-    bench.send(request(id="1"))
-    first = bench.next()
-    bench.send(request(id="1"))
-    assert bench.next() == first
-    assert gate.runs == 1
-
-
-def test_a_repeat_in_flight_joins_the_run_and_both_are_answered(
-    pipeline: Pipeline, make_bench: Callable[..., Bench]
-) -> None:
+def test_too_many_texts_do_not_wait_in_the_queue(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
     gate = Gate(pipeline)
     bench = make_bench(gate)
-    bench.send(request(id="1"))
+    bench.send(request())
     assert gate.entered.acquire(timeout=WAIT_S)
-    bench.send(request(id="1"))
+    bench.send(request(["ab"] * 100_000))  # 60 bytes each in memory, 5 in the limit of the queue
+    assert bench.next()[0] == 400
     gate.open.release()
-    assert bench.next() == bench.next()
-    assert gate.runs == 1
-
-
-def test_ids_of_different_users_do_not_meet(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
-    gate = Gate(pipeline)
-    gate.open.release(2)
-    bench = make_bench(gate)
-    bench.send(request("turn on the light", id="1"))
-    bench.next()
-    other = request("close the blind", id="1")
-    bench.send(Message(other.topic, other.payload, response_topic="edgert/v1/r/bob/phone", user=other.user))
-    bench.next()
-    assert gate.runs == 2
-
-
-def test_another_question_with_the_same_id_is_run(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench(pipeline)
-    for text in ("turn on the light", "close the blind"):
-        bench.send(request(text, id="1"))
-        expected = tiny.LABELS[int(pipeline.vectors([text])[0].argmax())]
-        assert bench.next()[1]["label"] == expected
-
-
-def test_stored_replies_expire_and_are_bounded(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
-    gate = Gate(pipeline)
-    gate.open.release(10)
-    bench = make_bench(gate, remembered_ids=2, remembered_s=60)
-    for name in ("1", "2", "3", "1"):  # the third pushed the first out
-        bench.send(request(id=name))
-        assert bench.next()[0] == 200
-    assert gate.runs == 4
-    bench.clock.now += 61
-    for name in ("new", "1"):
-        bench.send(request(id=name))
-        bench.next()
-    assert gate.runs == 6
-
-
-def test_an_error_is_not_stored_so_a_retry_can_succeed(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
-    gate = Gate(pipeline)
-    gate.open.release(2)
-    gate.failure = RuntimeError("kernel says no")
-    bench = make_bench(gate)
-    bench.send(request(id="1"))
-    status, body = bench.next()
-    assert (status, body["error"]["reason"]) == (500, "internal")
-    assert "kernel" not in body["error"]["message"]
-    gate.failure = None
-    bench.send(request(id="1"))
     assert bench.next()[0] == 200
-
-
-def test_a_request_that_waited_past_its_deadline_is_not_run(
-    pipeline: Pipeline, make_bench: Callable[..., Bench]
-) -> None:
-    gate = Gate(pipeline)
-    bench = make_bench(gate)
-    bench.send(request())
-    assert gate.entered.acquire(timeout=WAIT_S)
-    bench.send(request(deadline_ms="500"))
-    bench.clock.now += 1
-    gate.open.release()
-    assert [bench.next()[0] for _ in range(2)] == [200, 408]
-    assert gate.runs == 1
-
-
-def test_draining_finishes_what_waits_and_takes_nothing_new(
-    pipeline: Pipeline, make_bench: Callable[..., Bench]
-) -> None:
-    gate = Gate(pipeline)
-    bench = make_bench(gate)
-    bench.send(request())
-    bench.send(request())
-    assert gate.entered.acquire(timeout=WAIT_S)
-    assert not bench.service.drain(0.01)
-    bench.send(request())
-    assert bench.next()[0] == 503
-    gate.open.release(2)
-    assert [bench.next()[0] for _ in range(2)] == [200, 200]
-    assert bench.service.drain(WAIT_S)
 
 
 def test_the_tensor_form_gives_all_probabilities(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:

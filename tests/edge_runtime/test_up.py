@@ -161,3 +161,24 @@ def test_a_stale_note_is_not_followed(environment: dict[str, str]) -> None:
     )
     assert "127.0.0.1:9:" not in done.stderr
     assert "mqtt://127.0.0.1" in done.stderr
+
+
+def test_without_a_place_for_the_note_the_lines_to_paste_name_the_broker(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    bundle = tiny.write_bundle(tmp_path / "bündle mit ü")
+    with served.broker("mosquitto") as broker:
+        command = [*served.EDGERT, "up", "--bundle", str(bundle), "--broker", broker.address.url()]
+        nowhere = {**environment, "XDG_RUNTIME_DIR": "/proc/no-such-folder"}
+        process = subprocess.Popen(command, env=nowhere, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line.strip())
+            if line.startswith("Ctrl-C"):
+                break
+        ask = next(line for line in said if line.startswith("edgert ask"))
+        assert broker.address.url() in ask
+        process.terminate()
+        process.communicate(timeout=WAIT_S)
+        assert process.returncode == 0

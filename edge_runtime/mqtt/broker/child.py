@@ -62,8 +62,15 @@ class Child:
         Raises:
             ChildFailed: it ended, or was not ready in time; it does not run any more.
         """
-        deadline = time.monotonic() + timeout_s
         self._thread.start()
+        try:
+            self._wait_until_ready(is_ready, timeout_s)
+        except BaseException:  # Ctrl-C too: nobody will know of the child
+            self.stop()
+            raise
+
+    def _wait_until_ready(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
         while True:
             self._was_ready = is_ready()
             if not self._thread.is_alive():
@@ -71,7 +78,6 @@ class Child:
             if self._was_ready:
                 return
             if time.monotonic() > deadline:
-                self.stop()
                 raise ChildFailed(f"{self._name} was not ready in {timeout_s:g} s: {self.last_words()}")
             time.sleep(_POLL_S)
 

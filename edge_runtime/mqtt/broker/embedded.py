@@ -14,10 +14,10 @@ from pathlib import Path
 
 import edge_runtime
 from edge_runtime.mqtt.broker.private_file import write_private
+from edge_runtime.mqtt.packet import MAX_PACKET_BYTES
 
 # iotcore does not heed the Maximum Packet Size of its clients. So a packet that is too large for the daemon must not
-# get in: it would be delivered, and cost the daemon its connection instead of the sender his.
-MAX_PACKET_BYTES = (4 << 20) + 4096  # what the daemon announces by default
+# get in: it would be delivered, and cost the daemon its connection instead of the sender his. Hence its default here.
 
 # Messages stay in a log per subscription, up to segment size x count: at 1 MB x 2 a slow reader loses QoS 1 messages
 # without a sign, at the sample's 100 MB x 10 memory grows to 1 GB; 8 MB x 3 delivered all and stayed at 79 MB.

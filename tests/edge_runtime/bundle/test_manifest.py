@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +213,32 @@ def test_any_value_anywhere_is_read_or_refused_but_never_crashes(data: st.DataOb
     with contextlib.suppress(BundleError):  # anything else fails the test
         manifest = from_json(json.dumps(plain))
         assert from_json(to_json(manifest)) == manifest
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A folder for a bundle, and not being root as long as the test lasts: root may read everything."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        user = os.geteuid()
+        yield Path(folder)
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "model.onnx", "golden.json"])
+def test_a_file_that_may_not_be_read_is_refused_by_name(unprivileged: Path, name: str) -> None:
+    bundle = tiny.write_bundle(unprivileged / "bundle")
+    (bundle / name).chmod(0)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    with pytest.raises(BundleError, match=rf"{name}.*Permission denied"):
+        read_bundle(bundle)
+
+
+def test_a_folder_inside_that_may_not_be_read_is_refused(unprivileged: Path) -> None:
+    bundle = tiny.write_bundle(unprivileged / "bundle")
+    (bundle / "extra").mkdir(mode=0)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    with pytest.raises(BundleError, match=r"extra.*Permission denied"):
+        read_bundle(bundle)

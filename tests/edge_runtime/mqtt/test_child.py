@@ -43,6 +43,18 @@ def test_a_child_that_never_becomes_ready_is_ended(tmp_path: Path) -> None:
     assert child.pid is None
 
 
+def test_an_interrupt_while_it_starts_ends_it(tmp_path: Path) -> None:
+    child = shell("exec sleep 60", tmp_path)
+
+    def interrupted() -> bool:
+        wait_until("it runs", lambda: child.pid)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        child.start(interrupted, 5)
+    assert child.pid is None
+
+
 def test_a_child_that_ends_later_is_started_again_until_it_keeps_ending(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

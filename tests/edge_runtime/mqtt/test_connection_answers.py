@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from edge_runtime.mqtt import session
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.message import Message
 from tests.brokers import Inbox, resident_kb, wait_until
@@ -161,6 +162,13 @@ def test_a_broker_that_closes_every_connection_is_not_asked_in_a_loop(connect: C
         problem_of(connection)
         time.sleep(1.0)
         assert fake.connections <= 3
+
+
+def test_a_close_is_not_taken_for_a_missing_ping(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "TICK_S", 0.0)  # else only a close in the very turn of a tick would be
+    with FakeBroker(CONNACK, None) as fake:
+        connection = connect(fake.address, wait=False, subscriptions=[("x", 1)])
+        assert "the broker closed the connection" in problem_of(connection)
 
 
 def test_cut_anywhere_and_sent_byte_by_byte_the_packets_are_the_same(connect: Connect) -> None:

@@ -6,14 +6,17 @@ import contextlib
 import dataclasses
 import os
 import resource
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from edge_runtime.mqtt import client
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.broker import RunningBroker
 from edge_runtime.mqtt.client import Connection
@@ -265,6 +268,34 @@ def test_tls_refuses_another_authority_and_says_what_to_do(
     wait_until("a reason is given", lambda: connection.last_error)
     assert "not trusted" in str(connection.last_error)
     assert "?ca=" in str(connection.last_error)
+
+
+@pytest.mark.parametrize("scheme", ["mqtts", "unix"])
+@pytest.mark.parametrize("link_class", [client._FastLink, client._Link])
+def test_a_broker_that_stands_still_is_not_dialled_for_ever(
+    tmp_path: Path,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: Literal["mqtts", "unix"],
+    link_class: type[client._Link],
+) -> None:
+    monkeypatch.setattr(client, "_link_class", lambda: link_class)
+    monkeypatch.setattr(client, "CONNECT_WITHIN_S", 0.2)
+    with contextlib.ExitStack() as open_sockets:
+        if scheme == "mqtts":
+            listener = open_sockets.enter_context(socket.create_server(("127.0.0.1", 0)))
+            address = BrokerAddress(scheme, "127.0.0.1", listener.getsockname()[1])
+        else:
+            listener = open_sockets.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(tmp_path / "sock"))
+            listener.listen(0)
+            waiting = open_sockets.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.connect(str(tmp_path / "sock"))  # now its queue is full
+            address = BrokerAddress(scheme, path=str(tmp_path / "sock"))
+        connection = connect(address, wait=False)
+        wait_until("a reason is given", lambda: connection.last_error)
+    complaint = "no answer in 0.2 s" if scheme == "mqtts" else "takes no more connections"
+    assert complaint in str(connection.last_error)
 
 
 def test_a_stop_while_the_broker_is_away_takes_no_time(connect: Connect) -> None:

@@ -231,3 +231,20 @@ def test_no_bytes_make_the_reader_raise_anything_else(payload: bytes, reply: str
             encode_error(refused.address, refused.error)
     else:
         encode_answer(request.address, b"{}", {})
+
+
+def test_a_bad_model_name_is_told_to_the_reply_to_of_a_v311_request() -> None:
+    for name in ("a/b", "x" * 65):
+        message = Message(
+            f"edgert/v1/d/hub/req/infer/{name}", b'{"text":"x","reply_to":"edgert/v1/r/ha/x","id":"7"}', 1
+        )
+        with pytest.raises(Refused) as caught:
+            parse_request(message, TOPICS, LIMIT)
+        assert caught.value.address == Address("edgert/v1/r/ha/x", 1, enveloped=True, id="7")
+
+
+@pytest.mark.parametrize("payload", [b"{}", b"\xff", b'{"reply_to":"#"}', b'{"reply_to":5}', b'{"transaction":[]}'])
+def test_a_bad_model_name_without_a_place_to_say_so_is_dropped(payload: bytes) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_request(Message("edgert/v1/d/hub/req/infer/a/b", payload, 1), TOPICS, LIMIT)
+    assert caught.value.address is None

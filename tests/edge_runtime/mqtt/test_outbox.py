@@ -120,3 +120,9 @@ def test_who_waits_is_told_of_the_last_confirmation_and_of_the_loss(confirmed: b
     else:
         outbox.lose()
     assert told.get(timeout=4.0) is confirmed
+
+
+def test_minor_messages_leave_half_of_the_room_to_others() -> None:
+    outbox = opened(max_messages=10, max_bytes=1000)
+    assert [outbox.put(packet(), minor=True) for _ in range(6)] == [True] * 5 + [False]
+    assert [outbox.put(packet()) for _ in range(6)] == [True] * 5 + [False]
