@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests import tiny
+
+if TYPE_CHECKING:
+    from edgert_tools.convert import ConvertResult
 
 WORDS = len(tiny.SPECIALS) + len(tiny.WORDS)
 LABELS = ("dark", "dim", "bright")
@@ -45,6 +48,15 @@ def write_checkpoint(folder: Path, kind: str = "bert", task: str = "embed") -> P
     makers[kind, task](config).eval().save_pretrained(folder)
     (folder / "tokenizer.json").write_text(json.dumps(tiny.tokenizer_json()))
     return folder
+
+
+def converted(source: Path, out: Path, data: Path, said: list[str] | None = None, **options: object) -> ConvertResult:
+    """Convert quietly; progress lines go to `said`."""
+    from edgert_tools.convert import convert
+    from edgert_tools.settings import Options
+
+    lines = [] if said is None else said
+    return convert(str(source), out, Options(**options), data=data, say=lines.append)  # type: ignore[arg-type]
 
 
 def unheard(line: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import EdgertError, SourceUnavailable, UnsupportedModel, UsageError
+from edge_runtime.errors import EdgertError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer, UsageError
 from edgert_tools.checkpoint import Checkpoint, guess_max_tokens, guess_pooling, guess_task, labels_of, open_checkpoint
 from edgert_tools.settings import Options, check_positions, from_checkpoint
 from edgert_tools.source import open_source
@@ -104,6 +104,69 @@ def test_more_tokens_than_positions_are_refused(bert_folder: Path) -> None:
     checkpoint = opened(bert_folder)
     with pytest.raises(UsageError, match="64"):
         check_positions(from_checkpoint(checkpoint, Options(max_tokens=65)), checkpoint)
+
+
+def test_a_model_with_an_offset_has_fewer_positions(folder: Path) -> None:
+    edit(folder / "config.json", model_type="xlm-roberta", pad_token_id=1, max_position_embeddings=66)
+    assert guess_max_tokens(opened(folder)) == 64  # its first token has position 2
+    with pytest.raises(UsageError, match="64"):
+        check_positions(from_checkpoint(opened(folder), Options(max_tokens=65)), opened(folder))
+
+
+@pytest.mark.parametrize("layers", ["Dense", "WordWeights"])
+def test_a_sentence_model_with_more_layers_is_refused(folder: Path, layers: str) -> None:
+    types = ("Transformer", "Pooling", layers)
+    (folder / "modules.json").write_text(
+        json.dumps([{"type": f"sentence_transformers.models.{name}"} for name in types])
+    )
+    with pytest.raises(UnsupportedModel, match=layers):
+        guess_pooling(opened(folder))
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json", "modules.json"])
+@pytest.mark.parametrize("content", ["3", '"x"', "[1, 2]", "{", "[" * 100_000])
+def test_a_file_of_another_form_is_refused_by_name(folder: Path, file: str, content: str) -> None:
+    (folder / file).write_text(content)
+    with pytest.raises(UnsupportedModel, match=file):
+        from_checkpoint(opened(folder), Options())
+
+
+def test_a_model_with_its_own_code_is_refused_before_its_weights_are_read(folder: Path) -> None:
+    edit(folder / "config.json", auto_map={"AutoModel": "own.OwnModel"})
+    with pytest.raises(UnsupportedModel, match="own code"):
+        opened(folder)
+
+
+def test_a_tokenizer_of_another_family_is_refused_before_the_weights_are_read(folder: Path) -> None:
+    document = json.loads((folder / "tokenizer.json").read_text())
+    edit(folder / "tokenizer.json", model={**document["model"], "type": "BPE"})
+    (folder / "model.safetensors").write_bytes(b"")
+    with pytest.raises(UnsupportedTokenizer, match="BPE"):
+        opened(folder)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(folder: Path) -> None:
+    edit(folder / "config.json", vocab_size=checkpoints.WORDS - 1)
+    with pytest.raises(UnsupportedTokenizer, match=f"{checkpoints.WORDS} token ids.*{checkpoints.WORDS - 1}"):
+        opened(folder)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"id2label": {"0": "LABEL_0"}}, "1 label"),
+        ({"problem_type": "multi_label_classification"}, "multi_label_classification"),
+        ({"problem_type": "regression"}, "regression"),
+        ({"id2label": {"0": "same", "1": "same"}}, "'same'"),
+    ],
+)
+def test_a_head_that_does_not_choose_one_of_its_labels_is_refused(
+    classifier_folder: Path, tmp_path: Path, values: dict[str, object], says: str
+) -> None:
+    copy = Path(shutil.copytree(classifier_folder, tmp_path / "copy"))
+    edit(copy / "config.json", **values)
+    with pytest.raises(UnsupportedModel, match=says):
+        from_checkpoint(opened(copy), Options())
 
 
 def test_a_classifier_is_not_made_of_a_model_without_a_head(bert_folder: Path) -> None:

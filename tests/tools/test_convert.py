@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -17,16 +18,15 @@ from edge_runtime.cli import main
 from edge_runtime.errors import (
     BudgetMissed,
     SourceUnavailable,
-    UnsupportedModel,
-    UnsupportedTokenizer,
     UsageError,
 )
 from edge_runtime.pipeline import open_pipeline
 from edge_runtime.selftest import run_golden
-from edgert_tools.convert import ConvertResult, convert
+from edgert_tools.cache import work_folder
+from edgert_tools.convert import convert
 from edgert_tools.settings import Options
 from tests.tools import checkpoints
-from tests.tools.checkpoints import unheard
+from tests.tools.checkpoints import converted, unheard
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -34,11 +34,6 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 @pytest.fixture
 def texts(tmp_path: Path) -> Path:
     return checkpoints.write_texts(tmp_path / "texts.txt")
-
-
-def converted(source: Path, out: Path, data: Path, said: list[str] | None = None, **options: object) -> ConvertResult:
-    lines = [] if said is None else said
-    return convert(str(source), out, Options(**options), data=data, say=lines.append)  # type: ignore[arg-type]
 
 
 def files_under(folder: Path) -> list[str]:
@@ -110,7 +105,7 @@ def test_a_bundle_that_is_up_to_date_is_left_alone(bert_folder: Path, tmp_path: 
     assert (out / "manifest.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("change", ["settings", "texts", "weights", "damage"])
+@pytest.mark.parametrize("change", ["settings", "texts", "weights", "tokenizer", "damage"])
 def test_a_bundle_of_anything_else_is_only_replaced_by_force(
     bert_folder: Path, tmp_path: Path, texts: Path, change: str
 ) -> None:
@@ -121,6 +116,10 @@ def test_a_bundle_of_anything_else_is_only_replaced_by_force(
         texts.write_text(texts.read_text() + "close it\n")
     elif change == "weights":
         checkpoints.write_checkpoint(source, task="classify")
+    elif change == "tokenizer":
+        document = json.loads((source / "tokenizer.json").read_text())
+        document["normalizer"]["strip_accents"] = False
+        (source / "tokenizer.json").write_text(json.dumps(document))
     elif change == "damage":
         (out / "model.onnx").write_bytes(b"damaged")
     before = (out / "manifest.json").read_bytes()
@@ -199,69 +198,41 @@ def test_labels_that_the_model_does_not_have_are_refused(classifier_folder: Path
     assert not (tmp_path / "b").exists()
 
 
-def test_an_embedding_can_be_made_of_a_classifiers_body(classifier_folder: Path, tmp_path: Path, texts: Path) -> None:
-    result = converted(classifier_folder, tmp_path / "b", texts, task="embed")
-    assert result.manifest.task.name == "embed"
-    assert open_pipeline(result.folder).vectors(["open"]).shape == (1, 32)
+def test_labels_are_compared_before_the_export(
+    classifier_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgert_tools.convert.export_encoder", None)  # calling it would be a TypeError
+    data = checkpoints.write_texts(tmp_path / "labelled.tsv", ("dark", "purple"))
+    with pytest.raises(UsageError, match="'purple'"):
+        converted(classifier_folder, tmp_path / "b", data)
 
 
-def test_a_model_without_segment_ids_is_served_too(tmp_path: Path, texts: Path) -> None:
-    folder = checkpoints.write_checkpoint(tmp_path / "distil", "distilbert")
-    result = converted(folder, tmp_path / "b", texts)
-    assert [spec.name for spec in result.manifest.model.inputs] == ["input_ids", "attention_mask"]
-    assert open_pipeline(result.folder).vectors(["open"]).shape == (1, 32)
+def test_an_interrupt_leaves_nothing_behind(
+    bert_folder: Path, tmp_path: Path, texts: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+
+    def interrupt(line: str) -> None:
+        if "int8" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(str(bert_folder), tmp_path / "made" / "b", data=texts, say=interrupt)
+    assert not (tmp_path / "made").exists()
+    assert files_under(own_cache) == files_under(tmp_path / "temporary") == []
 
 
-def test_a_vocabulary_without_tokenizer_json_is_made_into_one(bert_folder: Path, tmp_path: Path, texts: Path) -> None:
-    folder = Path(shutil.copytree(bert_folder, tmp_path / "old"))
-    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
-    (folder / "tokenizer.json").unlink()
-    (folder / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.get)) + "\n")
-    made = open_pipeline(converted(folder, tmp_path / "b", texts).folder)
-    own = open_pipeline(converted(bert_folder, tmp_path / "own", texts).folder)
-    for text in checkpoints.TEXTS:
-        assert made.tokenizer.encode(text) == own.tokenizer.encode(text)
-
-
-def test_a_tokenizer_that_the_board_cannot_read_is_refused(bert_folder: Path, tmp_path: Path, texts: Path) -> None:
-    folder = Path(shutil.copytree(bert_folder, tmp_path / "source"))
-    document = json.loads((folder / "tokenizer.json").read_text())
-    document["normalizer"] = {"type": "NFKC"}
-    (folder / "tokenizer.json").write_text(json.dumps(document))
-    with pytest.raises(UnsupportedTokenizer, match="NFKC"):
-        converted(folder, tmp_path / "b", texts)
-    assert not (tmp_path / "b").exists()
-
-
-class Boom:
-    """Unpickling it leaves a mark."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Path.touch, (self.mark,))
-
-
-def test_a_pickle_beside_the_weights_is_never_opened(bert_folder: Path, tmp_path: Path, texts: Path) -> None:
-    folder, mark = Path(shutil.copytree(bert_folder, tmp_path / "source")), tmp_path / "mark"
-    for name in ("pytorch_model.bin", "training_args.bin", "tokenizer.pkl"):
-        (folder / name).write_bytes(pickle.dumps(Boom(mark)))
-    converted(folder, tmp_path / "b", texts)
-    assert not mark.exists()
-    pickle.loads(pickle.dumps(Boom(mark)))
-    assert mark.exists()  # the trap works
-
-
-def test_code_of_a_checkpoint_is_never_run(bert_folder: Path, tmp_path: Path, texts: Path) -> None:
-    folder, mark = Path(shutil.copytree(bert_folder, tmp_path / "source")), tmp_path / "mark"
-    config = json.loads((folder / "config.json").read_text())
-    own = {"AutoConfig": "own.OwnConfig", "AutoModel": "own.OwnModel"}
-    (folder / "config.json").write_text(json.dumps({**config, "model_type": "own", "auto_map": own}))
-    (folder / "own.py").write_text(f"import pathlib; pathlib.Path({str(mark)!r}).touch()")
-    with pytest.raises(UnsupportedModel, match="'own'"):
-        converted(folder, tmp_path / "b", texts)
-    assert not mark.exists()
+def test_what_a_killed_run_left_is_swept_by_a_later_one(own_cache: Path) -> None:
+    old, recent = own_cache / "work-old", own_cache / "work-recent"
+    for folder in (old, recent):
+        folder.mkdir(parents=True)
+        (folder / "model.onnx").write_bytes(b"x")
+    two_days_ago = time.time() - 2 * 86_400
+    os.utime(old, (two_days_ago, two_days_ago))
+    with work_folder() as work:
+        assert work.is_dir()
+    assert files_under(own_cache) == ["work-recent", "work-recent/model.onnx"]
 
 
 def test_a_recipe_file_of_ones_own_is_taken(tmp_path: Path, texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:

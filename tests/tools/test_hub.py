@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.errors import SourceUnavailable, UnsupportedModel
+from edge_runtime.errors import SourceUnavailable, UnsupportedModel, UnsupportedTokenizer
 from edgert_tools.hub import fetch_from_hub
+from tests import tiny
 from tests.tools.checkpoints import unheard
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -20,7 +21,7 @@ MODEL = "someone/tiny"
 GOOD = {
     "config.json": b'{"model_type": "bert"}',
     "model.safetensors": b"weights",
-    "tokenizer.json": b"{}",
+    "tokenizer.json": json.dumps(tiny.tokenizer_json()).encode(),
     "README.md": b"---\nlicense: apache-2.0\n---\n",
     "1_Pooling/config.json": b"{}",
     "pytorch_model.bin": b"a pickle",
@@ -96,6 +97,15 @@ def hub(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> Iterator[FakeHub]:
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     yield hub
     hub.stop()
+
+
+def test_a_tokenizer_that_cannot_be_read_is_refused_before_the_weights_are_fetched(hub: FakeHub) -> None:
+    document = tiny.tokenizer_json()
+    document["model"]["type"] = "BPE"
+    hub.commits[NEW] = {**GOOD, "tokenizer.json": json.dumps(document).encode()}
+    with pytest.raises(UnsupportedTokenizer, match="BPE"):
+        fetch_from_hub(MODEL, None, unheard)
+    assert "model.safetensors" not in hub.files_taken()
 
 
 def test_the_newest_commit_is_resolved_said_and_recorded(hub: FakeHub, own_cache: Path) -> None:

@@ -36,17 +36,20 @@ def test_a_copy_that_fails_leaves_the_old_bundle_and_no_traces(tmp_path: Path) -
     assert files_beside(old) == {"old", "broken"}
 
 
-def test_a_place_that_cannot_be_taken_leaves_the_old_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt("No space")])
+def test_a_place_that_cannot_be_taken_leaves_the_old_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
     old, new = tiny.write_bundle(tmp_path / "old", name="old"), tiny.write_bundle(tmp_path / "new", name="new")
     rename = Path.rename
 
     def full_disk(self: Path, target: Path) -> Path:
         if self.name.endswith(".new"):
-            raise OSError(28, "No space left on device")
+            raise error
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(type(error), match="No space"):
         install(new, old, force=True)
     assert read_bundle(old).name == "old"
     assert files_beside(old) == {"old", "new"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,25 @@ def test_labelled_lines(tmp_path: Path, name: str, line: str) -> None:
     assert labels == ("b",) * LEAST_TEXTS
 
 
+@pytest.mark.parametrize("name", ["x.jsonl", "x.tsv", "x.txt"])
+def test_files_of_windows_are_read_alike(tmp_path: Path, name: str) -> None:
+    line = {"x.jsonl": '{"text": "a b", "label": "c"}', "x.tsv": "a b\tc", "x.txt": "a b"}[name]
+    file = tmp_path / name
+    file.write_bytes(b"\xef\xbb\xbf" + (line + "\r\n\r\n").encode() * LEAST_TEXTS)
+    texts, labels = read_user_file(file)
+    assert texts == ("a b",) * LEAST_TEXTS
+    assert labels == (None if name == "x.txt" else ("c",) * LEAST_TEXTS)
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85"])
+def test_only_a_line_feed_ends_a_line(tmp_path: Path, separator: str) -> None:
+    file = tmp_path / "x.jsonl"
+    text = f"one{separator}two"
+    line = json.dumps({"text": text, "label": "a"}, ensure_ascii=False)
+    file.write_text("\n".join([line] * LEAST_TEXTS), encoding="utf-8")
+    assert read_user_file(file)[0] == (text,) * LEAST_TEXTS
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -38,6 +58,9 @@ def test_labelled_lines(tmp_path: Path, name: str, line: str) -> None:
         ("x.jsonl", '{"text": "a", "label": "b"}\n{"text": 1, "label": "b"}', "x.jsonl:2"),
         ("x.jsonl", "{", "x.jsonl:1: not JSON"),
         ("x.jsonl", '["a", "b"]', "x.jsonl:1"),
+        ("x.jsonl", '{"text": "", "label": "b"}', "x.jsonl:1"),
+        ("x.jsonl", '\n\n{"text": "half of a pair \\ud800", "label": "b"}', "x.jsonl:3"),
+        ("x.jsonl", "[" * 100_000, "x.jsonl:1: not JSON"),
     ],
 )
 def test_another_form_is_refused_with_its_line(tmp_path: Path, name: str, content: str, says: str) -> None:

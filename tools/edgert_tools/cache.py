@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_WORK = "work-"
+_LEFT_BEHIND_S = 86_400.0  # nothing works so long
 
 
 def cache_folder() -> Path:
@@ -21,8 +25,15 @@ def cache_folder() -> Path:
 
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """An empty folder that is gone afterwards, on the cache's disk so that moving into the cache is a rename."""
-    with tempfile.TemporaryDirectory(prefix="work-", dir=cache_folder()) as name:
+    """An empty folder that is gone afterwards, on the cache's disk so that moving into the cache is a rename.
+
+    What a killed process left behind goes when it is a day old: a conversion of a large model leaves gigabytes.
+    """
+    for left in cache_folder().glob(_WORK + "*"):
+        with suppress(OSError):  # another process may be sweeping too
+            if time.time() - left.stat().st_mtime > _LEFT_BEHIND_S:
+                shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=_WORK, dir=cache_folder()) as name:
         yield Path(name)
 
 

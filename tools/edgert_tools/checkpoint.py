@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.bundle.manifest import sha256_of
-from edge_runtime.errors import SourceUnavailable, UnsupportedModel
+from edge_runtime.errors import SourceUnavailable, UnsupportedModel, UnsupportedTokenizer
+from edge_runtime.tokenizer.spec import read_spec
 from edgert_tools.recipe import Pooling, TaskName
 
 WEIGHTS = "model.safetensors"
 MOST_TOKENS = 512  # without a recipe: longer texts than this are slow on a small board
+# Their first token has the position after that of padding.
+_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
+_SENTENCE_LAYERS = {"Transformer", "Pooling", "Normalize"}  # of sentence-transformers, that the board has
+# Files beside the weights that decide what a conversion gives.
+_SETTINGS = ("config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -41,17 +48,57 @@ def open_checkpoint(
     Raises:
         SourceUnavailable: a file that is needed is not there.
         UnsupportedModel: only pickled or split weights, or a model that brings its own code.
+        UnsupportedTokenizer: the board cannot read its tokenizer.
+    """
+    config = check_settings(folder)
+    _check_weights(folder)
+    license_id = _card_license(folder) if license_id == "unknown" else license_id
+    return Checkpoint(folder, model, origin, revision, sha256_of(folder / WEIGHTS), license_id, config)
+
+
+def check_settings(folder: Path) -> Mapping[str, Any]:
+    """Check everything but the weights, which may be large and still elsewhere; the content of `config.json`.
+
+    Raises:
+        What `open_checkpoint` raises.
     """
     if not folder.is_dir():
         raise SourceUnavailable(f"no folder {folder}")
-    config = _read_json(folder / "config.json")
+    config = _read_table(folder / "config.json")
     if not config:
         raise SourceUnavailable(f"{folder} has no config.json: it is not a Hugging Face checkpoint folder")
-    _check_weights(folder)
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
-        raise SourceUnavailable(f"{folder} has no tokenizer.json and no vocab.txt: fetch one of them from upstream")
-    license_id = _card_license(folder) if license_id == "unknown" else license_id
-    return Checkpoint(folder, model, origin, revision, sha256_of(folder / WEIGHTS), license_id, config)
+    if config.get("auto_map"):
+        raise UnsupportedModel("config.json names the model's own code (auto_map), which is never run")
+    if (folder / "tokenizer.json").is_file():
+        check_tokenizer(folder / "tokenizer.json", config)
+    elif not (folder / "vocab.txt").is_file():
+        raise SourceUnavailable(
+            f"{folder} has no tokenizer.json and no vocab.txt: fetch one of them from upstream (WordPiece only)"
+        )
+    return config
+
+
+def check_tokenizer(file: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a `tokenizer.json` that the board cannot read, or with ids that the model has no row for.
+
+    Raises:
+        UnsupportedTokenizer: which of the two it is.
+    """
+    spec, rows = read_spec(file), config.get("vocab_size")
+    if isinstance(rows, int) and spec.vocab_size > rows:
+        raise UnsupportedTokenizer(
+            f"{file.name} gives {spec.vocab_size} token ids, config.json says that the model knows {rows}: "
+            "they do not belong together"
+        )
+
+
+def settings_sha256(checkpoint: Checkpoint) -> str:
+    """One hash of the files beside the weights that decide what a conversion gives."""
+    digest = hashlib.sha256()
+    for file in (checkpoint.folder / name for name in _SETTINGS):
+        if file.is_file():
+            digest.update(f"{file.name} {sha256_of(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def guess_task(checkpoint: Checkpoint) -> TaskName:
@@ -61,7 +108,26 @@ def guess_task(checkpoint: Checkpoint) -> TaskName:
 
 
 def labels_of(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """The label names in the order of the logits, from `id2label`; LABEL_0, LABEL_1 if there are none."""
+    """The label names in the order of the logits, from `id2label`; LABEL_0, LABEL_1 if there are none.
+
+    Raises:
+        UnsupportedModel: the head does not choose one of several labels, or they cannot be read or told apart.
+    """
+    kind = checkpoint.config.get("problem_type")
+    if kind not in (None, "single_label_classification"):
+        raise UnsupportedModel(f"config.json says {kind}: the board chooses one of several labels and nothing else")
+    labels = _label_names(checkpoint)
+    if len(labels) < 2:
+        raise UnsupportedModel(
+            f"the head has {len(labels)} label, it gives a number: the board chooses among two or more"
+        )
+    twice = next((name for name in labels if labels.count(name) > 1), None)
+    if twice is not None:
+        raise UnsupportedModel(f"config.json names two labels {twice!r} in id2label: give each its own name")
+    return labels
+
+
+def _label_names(checkpoint: Checkpoint) -> tuple[str, ...]:
     names = checkpoint.config.get("id2label") or {}
     if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
         raise UnsupportedModel(f"config.json has id2label {str(names)[:80]!r}, expected number -> name")
@@ -73,11 +139,16 @@ def guess_pooling(checkpoint: Checkpoint) -> tuple[Pooling, bool]:
     """How sentence-transformers would pool, and whether it would scale to length 1; (mean, True) without its files.
 
     Raises:
-        UnsupportedModel: the checkpoint wants a pooling that the board does not have.
+        UnsupportedModel: the checkpoint wants a pooling, or a layer after it, that the board does not have.
     """
-    modes = _read_json(checkpoint.folder / "1_Pooling" / "config.json")
-    modules = _read_json(checkpoint.folder / "modules.json")
-    normalize = not modules or any("Normalize" in str(module.get("type")) for module in modules)
+    modes = _read_table(checkpoint.folder / "1_Pooling" / "config.json")
+    layers = _sentence_layers(checkpoint.folder)
+    unknown = next((name for name in layers if name not in _SENTENCE_LAYERS), None)
+    if unknown is not None:
+        raise UnsupportedModel(
+            f"modules.json has a layer {unknown}: the board has {', '.join(sorted(_SENTENCE_LAYERS))}"
+        )
+    normalize = not layers or "Normalize" in layers
     wanted = [key.removeprefix("pooling_mode_") for key, on in modes.items() if key.startswith("pooling_mode_") and on]
     if not modes or wanted == ["mean_tokens"]:
         return "mean", normalize
@@ -88,11 +159,22 @@ def guess_pooling(checkpoint: Checkpoint) -> tuple[Pooling, bool]:
 
 def guess_max_tokens(checkpoint: Checkpoint) -> int:
     """The longest input, special tokens included: what the files say, at most `MOST_TOKENS`."""
-    sentence = _read_json(checkpoint.folder / "sentence_bert_config.json").get("max_seq_length")
-    tokenizer = _read_json(checkpoint.folder / "tokenizer_config.json").get("model_max_length")
-    positions = checkpoint.config.get("max_position_embeddings")
+    sentence = _read_table(checkpoint.folder / "sentence_bert_config.json").get("max_seq_length")
+    tokenizer = _read_table(checkpoint.folder / "tokenizer_config.json").get("model_max_length")
+    positions = positions_of(checkpoint)
     stated = [value for value in (sentence, tokenizer, positions) if isinstance(value, int) and value > 0]
     return min([*stated, MOST_TOKENS])
+
+
+def positions_of(checkpoint: Checkpoint) -> int | None:
+    """How many tokens the model has positions for; None if its config does not say."""
+    positions = checkpoint.config.get("max_position_embeddings")
+    if not isinstance(positions, int):
+        return None
+    if checkpoint.config.get("model_type") not in _OFFSET_POSITIONS:
+        return positions
+    padding = checkpoint.config.get("pad_token_id")
+    return positions - (padding if isinstance(padding, int) else 1) - 1
 
 
 def _check_weights(folder: Path) -> None:
@@ -136,11 +218,26 @@ def spdx(name: str) -> str:
     return usual.get(plain.lower(), plain)
 
 
-def _read_json(file: Path) -> Any:
-    """The file's JSON, or an empty table if it is not there."""
+def _sentence_layers(folder: Path) -> list[str]:
+    """Class names of the layers in `modules.json` of sentence-transformers; none without that file."""
+    modules = _read_json(folder / "modules.json", [])
+    if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
+        raise UnsupportedModel("modules.json is not a list of tables")
+    return [str(module.get("type")).rpartition(".")[2] for module in modules]
+
+
+def _read_table(file: Path) -> dict[str, Any]:
+    table = _read_json(file, {})
+    if not isinstance(table, dict):
+        raise UnsupportedModel(f"{file.name} is not a table (a JSON object)")
+    return table
+
+
+def _read_json(file: Path, default: object) -> Any:
+    """The file's JSON, or the default if it is not there."""
     if not file.is_file():
-        return {}
+        return default
     try:
         return json.loads(file.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnsupportedModel(f"{file.name} is not JSON: {error}") from error

@@ -14,7 +14,7 @@ from edge_runtime.errors import BudgetMissed, BundleError, MissingExtra, UsageEr
 from edge_runtime.pipeline import open_pipeline
 from edgert_tools.budget import Candidate, misses, table
 from edgert_tools.cache import work_folder
-from edgert_tools.checkpoint import Checkpoint, labels_of
+from edgert_tools.checkpoint import Checkpoint, labels_of, settings_sha256
 from edgert_tools.evaluate import FloatArray, Quality, compare_embeddings, compare_labels, values_of
 from edgert_tools.export.encoder import export_encoder
 from edgert_tools.fuse import fuse
@@ -81,7 +81,7 @@ def convert(
     steps = Steps(6 if recipe is None or recipe.head is None else 7, say)
     with steps.step(f"source {source}") as note:
         recipe, checkpoint = _resolve(source, recipe, options, note)
-        lock = _lock(recipe, data)
+        lock = _lock(recipe, checkpoint, data)
         note(f"{checkpoint.model} by {checkpoint.origin}, weights {checkpoint.weights_sha256[:12]}…")
     known = None if force else _up_to_date(out, checkpoint, lock)
     if known is not None:
@@ -114,6 +114,7 @@ class _Conversion:
         steps = self.steps
         with steps.step("texts to judge on, tokenizer") as note:
             self.texts, self.tokenizer = self._texts(note)
+            self._check_labels()
         with steps.step("export to ONNX, float32") as note:
             body = self._export(note)
         if self.recipe.head is not None:
@@ -126,7 +127,6 @@ class _Conversion:
         else:
             body.rename(self.work / FLOAT)
             self.parts = self._parts(self._plain_task())
-        self._check_labels()
         with steps.step(f"float32 answers on {len(self.texts.texts)} texts"):
             pack_model(self.work / FLOAT, FLOAT, self.parts)
             self.original, _ = values_of(open_pipeline(self.work / FLOAT), self.texts.texts, "float32")
@@ -136,7 +136,8 @@ class _Conversion:
             return self._finish(candidates)
 
     def _texts(self, note: Say) -> tuple[Texts, Path]:
-        texts, tokenizer = load_texts(self.recipe, self.data, note), tokenizer_file(self.checkpoint, self.work)
+        tokenizer = tokenizer_file(self.checkpoint, self.work)  # first: texts may have to be downloaded
+        texts = load_texts(self.recipe, self.data, note)
         count = check_parity(tokenizer, texts.texts)
         note(f"{len(texts.texts)} {texts.description}; token ids equal Hugging Face's on {count} texts")
         if texts.dropped:
@@ -176,9 +177,13 @@ class _Conversion:
         return Parts(self.recipe, self.checkpoint, self.tokenizer, task, self.lock)
 
     def _check_labels(self) -> None:
-        unknown = sorted({*(self.texts.labels or ())} - {*self.parts.task.labels})
-        if unknown and self.recipe.task == "classify":
-            raise UsageError(f"label {unknown[0]!r} of the data is not one of the model's: {self.parts.task.labels}")
+        """Refuse labels that the model will not have, before anything takes long."""
+        if self.recipe.task != "classify":
+            return
+        known = {row.label for row in self.texts.train} if self.recipe.head else {*labels_of(self.checkpoint)}
+        unknown = sorted({*(self.texts.labels or ())} - known)
+        if unknown:
+            raise UsageError(f"label {unknown[0]!r} of the data is not one of the model's: {', '.join(sorted(known))}")
 
     def _candidates(self, note: Say) -> list[Candidate]:
         """Try the schemes in order until one is within the budget; it is the last of the list."""
@@ -251,8 +256,13 @@ def _resolve(source: str, recipe: Recipe | None, options: Options, note: Say) ->
     return chosen, checkpoint
 
 
-def _lock(recipe: Recipe, data: Path | None) -> dict[str, str]:
-    lock = {**tool_versions(with_head=recipe.head is not None), "recipe_sha256": recipe.sha256()}
+def _lock(recipe: Recipe, checkpoint: Checkpoint, data: Path | None) -> dict[str, str]:
+    """Everything that decides what comes out, but for the weights, whose hash the manifest's source has."""
+    lock = {
+        **tool_versions(with_head=recipe.head is not None),
+        "recipe_sha256": recipe.sha256(),
+        "checkpoint_settings_sha256": settings_sha256(checkpoint),
+    }
     return lock if data is None else {**lock, "data_sha256": sha256_of(data)}
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import EdgertError, SourceUnavailable, UnsupportedModel
 from edgert_tools.cache import cache_folder
-from edgert_tools.checkpoint import WEIGHTS, Checkpoint, open_checkpoint, pickle_refusal
+from edgert_tools.checkpoint import WEIGHTS, Checkpoint, check_settings, open_checkpoint, pickle_refusal
+from edgert_tools.progress import Say
 
-ALLOWED = ("*.safetensors", "*.json", "*.txt", "README.md")  # the card says the licence; never pickles, never code
+SETTINGS = ("*.json", "*.txt", "README.md")  # the card says the licence
+ALLOWED = ("*.safetensors", *SETTINGS)  # never pickles, never code
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PICKLE = re.compile(r"\.(bin|pt|pth|ckpt|pkl)$")
 _TIMEOUT_S = 20.0
 
 
-def fetch_from_hub(model: str, revision: str | None, say: Callable[[str], None]) -> Checkpoint:
+def fetch_from_hub(model: str, revision: str | None, say: Say) -> Checkpoint:
     """Download a checkpoint at one commit; a commit that is in the cache already needs no network.
 
     Args:
@@ -40,7 +42,10 @@ def fetch_from_hub(model: str, revision: str | None, say: Callable[[str], None])
     _check_files(model, [file.rfilename for file in info.siblings or ()])
     if pinned is None:
         say(f"{model}: {revision or 'the newest revision'} is commit {info.sha}; pin it with --revision {info.sha}")
-    return open_checkpoint(_snapshot(model, info.sha), model=model, origin="hub", revision=info.sha)
+    check_settings(_snapshot(model, info.sha, SETTINGS))  # kilobytes, before the weights
+    folder = _snapshot(model, info.sha, ALLOWED)
+    _keep_mark(model, info.sha, folder)
+    return open_checkpoint(folder, model=model, origin="hub", revision=info.sha)
 
 
 def _kept(model: str, commit: str) -> Path | None:
@@ -64,26 +69,29 @@ def _info(model: str, revision: str | None) -> Any:
         raise _unavailable(model, revision, error) from error
 
 
-def _snapshot(model: str, commit: str) -> Path:
+def _keep_mark(model: str, commit: str, folder: Path) -> None:
+    mark = _mark(model, commit)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(str(folder), encoding="utf-8")
+
+
+def _snapshot(model: str, commit: str, patterns: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import disable_progress_bars
 
     if not sys.stderr.isatty():
         disable_progress_bars()
     try:
-        folder = snapshot_download(
+        folder: str = snapshot_download(
             model,
             revision=commit,
-            allow_patterns=list(ALLOWED),
+            allow_patterns=list(patterns),
             cache_dir=_hub_cache(),
             endpoint=_endpoint(),
             etag_timeout=_TIMEOUT_S,
         )
     except (OSError, ValueError) as error:
         raise _unavailable(model, commit, error) from error
-    mark = _mark(model, commit)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_text(folder, encoding="utf-8")
     return Path(folder)
 
 

@@ -148,7 +148,7 @@ def _swap(beside: Path, out: Path) -> None:
         out.rename(old)
     try:
         beside.rename(out)
-    except OSError:
+    except BaseException:  # Ctrl-C too
         if old.exists():
             old.rename(out)
         raise

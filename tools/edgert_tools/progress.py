@@ -22,7 +22,6 @@ class Steps:
     def __init__(self, total: int, say: Say) -> None:
         self.total, self.say = total, say
         self.seconds: dict[str, float] = {}
-        self.notes: list[str] = []
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[Say]:
@@ -35,5 +34,4 @@ class Steps:
         self.say(f"      done in {took:.1f} s")
 
     def _note(self, line: str) -> None:
-        self.notes.append(line)
         self.say(f"      {line}")

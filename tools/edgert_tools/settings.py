@@ -7,7 +7,14 @@ import re
 from dataclasses import dataclass
 
 from edge_runtime.errors import UnsupportedModel, UsageError
-from edgert_tools.checkpoint import Checkpoint, guess_max_tokens, guess_pooling, guess_task
+from edgert_tools.checkpoint import (
+    Checkpoint,
+    guess_max_tokens,
+    guess_pooling,
+    guess_task,
+    labels_of,
+    positions_of,
+)
 from edgert_tools.recipe import QuantizeRecipe, Recipe, Scheme, TaskName, check_recipe
 
 
@@ -39,13 +46,15 @@ def from_checkpoint(checkpoint: Checkpoint, options: Options) -> Recipe:
     """Settings for a checkpoint without a recipe: what its files say, and the default budget.
 
     Raises:
-        UnsupportedModel: its pooling, or a classifier asked of a model without one.
+        UnsupportedModel: its pooling, its labels, or a classifier asked of a model without one.
     """
     can_classify = guess_task(checkpoint) == "classify"
     task = options.task or guess_task(checkpoint)
     if task == "classify" and not can_classify:
         named = checkpoint.config.get("architectures")
         raise UnsupportedModel(f"config.json names {named}, which has no classification head: use --task embed")
+    if task == "classify":
+        labels_of(checkpoint)
     pooling, normalize = guess_pooling(checkpoint) if task == "embed" else ("none", False)
     recipe = Recipe(
         name=_plain_name(checkpoint.model),
@@ -60,8 +69,8 @@ def from_checkpoint(checkpoint: Checkpoint, options: Options) -> Recipe:
 
 def check_positions(recipe: Recipe, checkpoint: Checkpoint) -> None:
     """Refuse a text length that the model has no positions for."""
-    positions = checkpoint.config.get("max_position_embeddings")
-    if isinstance(positions, int) and recipe.max_tokens > positions:
+    positions = positions_of(checkpoint)
+    if positions is not None and recipe.max_tokens > positions:
         raise UsageError(f"max_tokens is {recipe.max_tokens}, this model has positions for {positions}: give fewer")
 
 

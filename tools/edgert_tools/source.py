@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable
 from pathlib import Path
 
 from edge_runtime.errors import SourceUnavailable
@@ -12,9 +11,8 @@ from edgert_tools.cache import cache_folder, keep, work_folder
 from edgert_tools.checkpoint import WEIGHTS, Checkpoint, open_checkpoint
 from edgert_tools.hub import HUB_ID, fetch_from_hub
 from edgert_tools.packages import PinnedPackage, extract_folder, fetch_package
+from edgert_tools.progress import Say
 from edgert_tools.recipe import PackageSource, SourceRecipe, list_recipes
-
-Say = Callable[[str], None]
 
 
 def open_source(source: str, revision: str | None, say: Say) -> Checkpoint:

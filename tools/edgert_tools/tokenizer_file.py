@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_runtime.errors import UnsupportedTokenizer
-from edgert_tools.checkpoint import Checkpoint
+from edgert_tools.checkpoint import Checkpoint, check_tokenizer
 from edgert_tools.quiet import quiet
 
 
@@ -13,7 +13,8 @@ def tokenizer_file(checkpoint: Checkpoint, work: Path) -> Path:
     """Where the file is; a made one is put into `work`.
 
     Raises:
-        UnsupportedTokenizer: there is only a vocabulary, and transformers cannot make a fast tokenizer of it.
+        UnsupportedTokenizer: there is only a vocabulary, and transformers cannot make a fast tokenizer of it, or one
+            that the board cannot read.
     """
     own = checkpoint.folder / "tokenizer.json"
     if own.is_file():
@@ -27,4 +28,5 @@ def tokenizer_file(checkpoint: Checkpoint, work: Path) -> Path:
             tokenizer.backend_tokenizer.save(str(made))
     except (OSError, ValueError, AttributeError) as error:
         raise UnsupportedTokenizer(f"cannot make a tokenizer.json from vocab.txt: {error}") from error
+    check_tokenizer(made, checkpoint.config)
     return made

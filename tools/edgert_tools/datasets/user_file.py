@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from edge_runtime.errors import UsageError
+from edge_runtime.tokenizer.unicode import LONE_SURROGATE
 from edgert_tools.datasets import Labelled
 
 _READERS = (".txt", ".jsonl", ".tsv")
@@ -22,7 +23,8 @@ def read_user_file(file: Path) -> tuple[tuple[str, ...], tuple[str, ...] | None]
     if file.suffix not in _READERS:
         raise UsageError(f"data file {file.name} ends in {file.suffix or 'nothing'!r}, expected {_FORMS}")
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        # Not splitlines(): that also cuts at U+2028 and its kin, which may stand inside a JSON string.
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read data file {file.name}: {error}") from error
     if file.suffix == ".txt":
@@ -40,15 +42,22 @@ def read_user_file(file: Path) -> tuple[tuple[str, ...], tuple[str, ...] | None]
 def _json_line(line: str, where: str) -> Labelled:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: not JSON: {error}") from error
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or not isinstance(row.get("label"), str):
         raise UsageError(f'{where}: found {line[:60]!r}, expected {{"text": "...", "label": "..."}}')
-    return Labelled(row["text"], row["label"])
+    return _labelled(row["text"], row["label"], line, where)
 
 
 def _tab_line(line: str, where: str) -> Labelled:
-    text, tab, label = line.rpartition("\t")
-    if not tab or not text.strip() or not label.strip():
-        raise UsageError(f"{where}: found {line[:60]!r}, expected text<TAB>label")
-    return Labelled(text.strip(), label.strip())
+    text, _, label = line.rpartition("\t")
+    return _labelled(text, label, line, where)
+
+
+def _labelled(text: str, label: str, line: str, where: str) -> Labelled:
+    text, label = text.strip(), label.strip()
+    if not text or not label or LONE_SURROGATE.search(text):
+        raise UsageError(
+            f"{where}: found {line[:60]!r}, expected {_FORMS}, of whole characters and neither of them empty"
+        )
+    return Labelled(text, label)

@@ -23,13 +23,18 @@ def export_encoder(checkpoint: Checkpoint, task: TaskName, work: Path) -> Path:
         work: an empty folder for the exporter's files.
 
     Raises:
-        UnsupportedModel: no exporter for this model type, or the export failed; with the reason.
+        UnsupportedModel: no exporter for this model type, weights that are not there, or the export failed; with the
+            reason.
     """
     from optimum.exporters.onnx import main_export
 
     staged, exported = _stage(checkpoint.folder, work / "checkpoint"), work / "exported"
     try:
         with quiet():
+            missing = _missing_weights(staged, task)
+            if missing:
+                more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+                raise ValueError(f"the weights lack {missing[0]}{more}, which config.json asks for")
             main_export(
                 str(staged),
                 output=exported,
@@ -45,6 +50,16 @@ def export_encoder(checkpoint: Checkpoint, task: TaskName, work: Path) -> Path:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise UnsupportedModel(f"cannot export model type {kind!r} for {task}: {reason}") from error
     return exported / "model.onnx"
+
+
+def _missing_weights(staged: Path, task: TaskName) -> list[str]:
+    """Names of the tensors that transformers would fill at random with no more than a warning."""
+    import transformers
+
+    kinds = {"embed": transformers.AutoModel, "classify": transformers.AutoModelForSequenceClassification}
+    _, loading = kinds[task].from_pretrained(str(staged), output_loading_info=True, trust_remote_code=False)
+    # A pooler works on the hidden state, which is what `embed` exports; many checkpoints come without one.
+    return sorted(name for name in loading["missing_keys"] if task == "classify" or "pooler." not in name)
 
 
 def _stage(folder: Path, staged: Path) -> Path:
