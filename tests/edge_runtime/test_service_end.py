@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from edge_runtime.config import BrokerConfig, Config
+from edge_runtime.daemon import Daemon
 from edge_runtime.mqtt.message import Message
 from edge_runtime.pipeline import Pipeline
+from tests import tiny
 from tests.service_bench import WAIT_S, Bench, Gate, request
 
 
@@ -79,3 +83,24 @@ def test_draining_finishes_what_waits_and_takes_nothing_new(
     assert [bench.next()[0] for _ in range(2)] == [200, 200]
     drainer.join(WAIT_S)
     assert not drainer.is_alive()
+
+
+def test_the_daemon_does_not_end_under_a_model_that_still_runs(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The interpreter aborts the process when it ends while a thread is inside the engine.
+    monkeypatch.setattr("edge_runtime.daemon.DRAIN_S", 0.01)
+    bundle = tiny.write_bundle(tmp_path / "bundle")
+    broker = BrokerConfig(url=f"unix://{tmp_path}/nobody.sock")
+    daemon = Daemon(Config(device="hub", bundles=(str(bundle),), broker=broker))
+    gate = daemon.models["tiny"] = Gate(pipeline)
+    daemon.start()
+    daemon.service.receive(request())
+    assert gate.entered.acquire(timeout=WAIT_S)
+    stopper = threading.Thread(target=daemon.stop)
+    stopper.start()
+    stopper.join(1.0)
+    assert stopper.is_alive()
+    gate.open.release()
+    stopper.join(WAIT_S)
+    assert not stopper.is_alive()
