@@ -6,7 +6,6 @@ are open, queues without bound, and costs 44 ms a message with a broker that nob
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import ssl
@@ -28,11 +27,11 @@ from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.packet import MAX_PACKET_BYTES, Outgoing
 from edge_runtime.mqtt.session import Session
 from edge_runtime.mqtt.shortcuts import KNOWN_VERSIONS, Shortcuts
+from edge_runtime.mqtt.tcp import tune
 
 log = logging.getLogger("edgert.mqtt")
 
 CONNECT_WITHIN_S = 5.0  # for TCP and TLS
-USER_TIMEOUT_MS = 3000  # data unacknowledged for so long means that the other machine is gone
 
 
 class Connection(KeptConnection):
@@ -62,7 +61,7 @@ class _Link(paho.Client):
         self._broker = address
         self.connect_timeout = CONNECT_WITHIN_S
         self.max_inflight_messages_set(0)  # the outbox keeps the window
-        self.on_socket_open = _tune
+        self.on_socket_open = _opened
         if address.username:
             self.username_pw_set(address.username, address.password or None)
 
@@ -120,7 +119,7 @@ class _Link(paho.Client):
 
     def send(self, packet: Outgoing, qos: int, *, retain: bool) -> int | None:
         """Hand over; the packet id (0 with QoS 0), or None if it was not taken."""
-        properties: Any = packet  # paho only calls its pack(); its own Properties would cost 40 us here
+        properties: Any = packet  # paho only calls its pack(); its own Properties are slow
         info = self.publish(packet.topic, packet.payload, qos, retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return None
@@ -164,14 +163,8 @@ class _FastLink(Shortcuts, _Link):
         return Shortcuts.has_unread(self) or _Link.has_unread(self)
 
 
-def _tune(_client: object, _userdata: object, connection: Any) -> None:
-    """Socket options for small packets at once and a dead peer noticed; a unix socket needs neither."""
-    if connection.family == socket.AF_UNIX:
-        return
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+def _opened(_client: object, _userdata: object, connection: Any) -> None:
+    tune(connection)
 
 
 def _unreachable(error: OSError) -> str:

@@ -12,9 +12,7 @@ from edge_runtime.mqtt.properties import PublishProperties, packed_text, packed_
 
 PUBLISH = 0x30  # packet type in the first byte
 MAX_TOPIC_BYTES = 65_535
-MAX_PACKET_BYTES = (
-    4 << 20
-) + 4096  # what a connection takes unless told otherwise: 4 MB and their topic and properties
+MAX_PACKET_BYTES = (4 << 20) + 4096  # what a connection takes by default: 4 MB, their topic and properties
 
 
 class MalformedPublish(ValueError):

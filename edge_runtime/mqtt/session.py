@@ -6,10 +6,8 @@ Knows MQTT only as a `Link` knows it; `client.py` makes one of paho-mqtt.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import select
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +25,7 @@ from edge_runtime.mqtt.refusal import (
     is_lasting,
     reason,
 )
+from edge_runtime.mqtt.tcp import acknowledge_quickly, has_timed_out
 from edge_runtime.mqtt.wakeup import Wakeup
 
 log = logging.getLogger("edgert.mqtt")
@@ -202,8 +201,9 @@ class Session:
                 self._wakeup.clear()
             else:
                 happened = mask
-        if happened & select.POLLERR:
-            self._note_socket_error()
+        connection = self._link.socket()
+        if happened & select.POLLERR and connection is not None and has_timed_out(connection):
+            self._fail("the broker's machine does not answer any more")
         if happened & select.POLLOUT or not self._link.want_write():
             self._progress_at = time.monotonic()
         if happened & ~select.POLLOUT:
@@ -212,8 +212,8 @@ class Session:
             self._ready = True
             self._announce()
         self._write()
-        if happened & select.POLLIN:
-            self._acknowledge_quickly()
+        if happened & select.POLLIN and self._link.socket() is not None:
+            acknowledge_quickly(self._link.socket())
         if time.monotonic() >= self._next_tick:
             self._tick()
 
@@ -253,18 +253,6 @@ class Session:
         if packet_id:
             self._outbox.expect(packet_id, packet.topic)
 
-    def _acknowledge_quickly(self) -> None:
-        """Send the TCP acknowledgement now if no data took it along.
-
-        A broker without TCP_NODELAY holds its next packet back until then: 44 ms instead of 0.3 ms a round trip with
-        QoS 1. The kernel forgets the option, so it is set after every read; after our own write, because then the
-        acknowledgement has mostly travelled already.
-        """
-        connection = self._link.socket()
-        if connection is not None and connection.family != socket.AF_UNIX and hasattr(socket, "TCP_QUICKACK"):
-            with contextlib.suppress(OSError):
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
     def _tick(self) -> None:
         now = time.monotonic()
         self._next_tick = now + TICK_S
@@ -275,12 +263,6 @@ class Session:
             self._fail(f"the broker read nothing for {STALLED_S:g} s")
         elif self._link.socket() is not None and (self._link.loop_misc() or self._link.socket() is None):
             self._fail("no answer to a keep-alive ping")
-
-    def _note_socket_error(self) -> None:
-        connection = self._link.socket()
-        number = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if connection else 0
-        if number == errno.ETIMEDOUT:
-            self._fail("the broker's machine does not answer any more")
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """Cheaper ways through private methods of paho-mqtt, as a mixin. `client.py` checks that they fit before using them.
 
-Measured against the stock class (MQTT 5, small request, 2 properties): decoding a PUBLISH costs 5 us instead of 66 us
-and copies the payload once instead of twice per property; reading costs one system call instead of three or four;
-sending a reply costs 17 us instead of 29 us.
+Against the stock class (MQTT 5, a small request with 2 properties) decoding a PUBLISH takes a tenth of the time and
+copies the payload once instead of twice per property, reading takes one system call instead of three or four, and
+sending a reply about half of the time.
 """
 
 from __future__ import annotations

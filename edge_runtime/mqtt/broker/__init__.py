@@ -35,7 +35,6 @@ class RunningBroker:
     Attributes:
         kind: `given` by URL, or started here: `mosquitto` or `embedded`.
         address: with the daemon's login.
-        unix_address: the same by unix socket, a little faster; None where there is none.
         client_address: with the login that clients should use: they may ask, and read what concerns them.
     """
 
@@ -45,11 +44,10 @@ class RunningBroker:
         address: BrokerAddress,
         client_address: BrokerAddress,
         *,
-        unix_address: BrokerAddress | None = None,
         child: Child | None = None,
         directory: Path | None = None,
     ) -> None:
-        self.kind, self.address, self.client_address, self.unix_address = kind, address, client_address, unix_address
+        self.kind, self.address, self.client_address = kind, address, client_address
         self._child = child
         self._end = weakref.finalize(self, _end, child, directory)  # also at interpreter exit
 
@@ -131,12 +129,10 @@ def _started_once(kind: Kind, parent: Path | None, root: str, program: str) -> R
     passwords = {user: secrets.token_urlsafe(24) for user in (DAEMON_USER, CLIENT_USER)}
     address = BrokerAddress("mqtt", "127.0.0.1", _free_port(), "", DAEMON_USER, passwords[DAEMON_USER])
     client = dataclasses.replace(address, username=CLIENT_USER, password=passwords[CLIENT_USER])
-    unix, environment = None, None
+    environment = None
     try:
         if kind == "mosquitto":
             command = mosquitto.prepare(program, directory, address.port, passwords, root)
-            path = mosquitto.socket_path(directory)
-            unix = dataclasses.replace(address, scheme="unix", host="", port=0, path=str(path)) if path else None
         else:
             command, environment = embedded.prepare(directory, address.port, passwords), embedded.environment()
         child = Child(kind, command, directory / "log", environment=environment)
@@ -144,7 +140,7 @@ def _started_once(kind: Kind, parent: Path | None, root: str, program: str) -> R
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    return RunningBroker(kind, address, client, unix_address=unix, child=child, directory=directory)
+    return RunningBroker(kind, address, client, child=child, directory=directory)
 
 
 def _free_port() -> int:

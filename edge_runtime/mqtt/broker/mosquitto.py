@@ -12,7 +12,6 @@ from edge_runtime.mqtt.broker.child import ChildFailed
 from edge_runtime.mqtt.broker.private_file import write_private
 
 _MORE_PATH = ":/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"  # daemons live here, PATH of a plain user lacks it
-_MAX_SOCKET_PATH_BYTES = 107  # struct sockaddr_un
 
 # Without set_tcp_nodelay every round trip with QoS 1 costs 44 ms to clients that do not know the trick of ours.
 # Nothing is stored: this broker lives as long as the daemon, which publishes all that is retained at each start.
@@ -32,7 +31,7 @@ log_type error
 log_type warning
 connection_messages false
 {user}listener {port} 127.0.0.1
-{unix_listener}"""
+"""
 
 # A pattern line holds for every user. Who may call a model may not thereby read what others ask or are answered.
 _ACL = """\
@@ -60,12 +59,6 @@ def find() -> str | None:
     return shutil.which("mosquitto", path=os.environ.get("PATH", os.defpath) + _MORE_PATH)
 
 
-def socket_path(directory: Path) -> Path | None:
-    """Where it will listen besides TCP; None if the path is too long for a socket."""
-    path = directory / "mqtt.sock"
-    return path if len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES else None
-
-
 def prepare(program: str, directory: Path, port: int, passwords: Mapping[str, str], root: str) -> list[str]:
     """Write everything that it needs into the private `directory`; the command that runs it.
 
@@ -76,12 +69,10 @@ def prepare(program: str, directory: Path, port: int, passwords: Mapping[str, st
     Raises:
         ChildFailed: the passwords cannot be hashed.
     """
-    unix = socket_path(directory)
     daemon, client = passwords
     # Started as root it would become the user `mosquitto`, who may not enter our private directory.
     user = "user root\n" if os.geteuid() == 0 else ""
-    unix_listener = f"listener 0 {unix}\n" if unix else ""
-    config = _CONFIG.format(directory=directory, port=port, user=user, unix_listener=unix_listener)
+    config = _CONFIG.format(directory=directory, port=port, user=user)
     write_private(directory / "mosquitto.conf", config)
     write_private(directory / "acl", _ACL.format(root=root, daemon=daemon, client=client))
     _write_passwords(directory / "passwords", passwords)

@@ -14,12 +14,9 @@ _DISCONNECT = b"\xe0\x00"
 
 
 def accepts(address: BrokerAddress, timeout_s: float = 1.0) -> bool:
-    """Whether the broker takes an MQTT 5 connection with this login now; False for whatever prevents it.
-
-    For a plain TCP address or a unix socket.
-    """
+    """Whether the broker at a plain TCP address takes an MQTT 5 connection with this login now; False if not."""
     try:
-        with _connected(address, timeout_s) as connection:
+        with socket.create_connection((address.host, address.port), timeout_s) as connection:
             connection.sendall(connect_packet(address))
             answer = connection.recv(4)
             connection.sendall(_DISCONNECT)
@@ -42,16 +39,3 @@ def connect_packet(address: BrokerAddress) -> bytes:
     header = packed_text("MQTT") + bytes((5, flags)) + _KEEPALIVE_S.to_bytes(2, "big") + no_properties
     body = header + packed_text(f"edgert-probe-{secrets.token_hex(4)}") + login
     return b"\x10" + packed_variable_integer(len(body)) + body
-
-
-def _connected(address: BrokerAddress, timeout_s: float) -> socket.socket:
-    if address.scheme != "unix":
-        return socket.create_connection((address.host, address.port), timeout_s)
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.settimeout(timeout_s)
-        connection.connect(address.path)
-    except OSError:
-        connection.close()
-        raise
-    return connection
