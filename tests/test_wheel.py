@@ -97,7 +97,7 @@ def test_the_wheel_holds_the_recipes_the_character_tables_and_the_licence(wheel:
     assert recipes <= names
     assert "edge_runtime/tokenizer/unicode_tables.json" in names
     assert f"{DIST_INFO}/licenses/LICENSE" in names
-    assert "edgert = edge_runtime.cli:main" in entry_points
+    assert "edgert = edge_runtime.__main__:run" in entry_points
 
 
 def test_the_wheel_is_small_and_names_no_folder_of_the_machine_that_built_it(wheel: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,13 @@ def test_output_that_cannot_be_written_is_no_traceback(bundle: Path, sink: str) 
     os.close(descriptor)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) <= 1
+
+
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run([*served.EDGERT, "--help"], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_a_terminal_that_lacks_the_letters_gets_others(bundle: Path) -> None:
