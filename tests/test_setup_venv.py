@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -55,13 +56,14 @@ class FakePip:
     lands: list[str]  # distributions that every editable installation brings
     offline: bool
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, borrowed: bool = False) -> None:
+        self.folder, self.borrowed = folder, borrowed
 
-    def borrow(self, folder: Path) -> None:
-        self.calls.append(("borrow", str(folder)))
+    def renew(self, requirement: str) -> None:
+        self.calls.append(("renew", requirement))
 
     def install(self, *arguments: str) -> None:
+        assert not self.borrowed, "the system's pip may be too old for all but bringing a new one"
         self.calls.append(arguments)
         if self.offline:
             raise SetupError("could not get anything: no package index answered")
@@ -100,12 +102,13 @@ def checkout(tmp_path: Path) -> Path:
 def test_the_plan_names_each_download_and_adds_them_up() -> None:
     items = planned(["convert", "broker"])
     text = plan_text(items, Path("/x/.venv"), free_bytes=5_000_000_000)
-    assert "PyTorch, CPU build                                192 MB" in text
+    assert "PyTorch, CPU build                          192 MB" in text
     assert "iotcore" in text
     assert f"{sum(item.download_mb for item in items)} MB" in text.splitlines()[-2]
     assert f"{sum(item.disk_mb for item in items)} MB" in text.splitlines()[-2]
     assert "(5.0 GB free)" in text
     assert "the open model itself" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_the_plan_without_the_converter_has_no_pytorch_and_no_model() -> None:
@@ -276,6 +279,20 @@ def test_a_venv_whose_python_is_gone_is_not_used(checkout: Path) -> None:
     assert not setup_venv.is_ours(checkout / ".venv")
 
 
+def test_without_ensurepip_the_systems_pip_only_brings_a_new_one(
+    checkout: Path, pip: type[FakePip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(checkout / ".venv")
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else find_spec(name))
+    set_up(checkout, {"convert"}, "", allow_cuda=False)
+    assert pip.calls == [
+        ("renew", "pip>=25.3"),
+        ("report", PIN),
+        ("--editable", f"{checkout}[convert]"),
+    ]
+
+
 # --- as a program --------------------------------------------------------------------------------------------
 
 
@@ -341,9 +358,27 @@ def test_another_failure_keeps_pips_words(capsys: pytest.CaptureFixture[str]) ->
 
 def test_warnings_that_mean_nothing_are_kept_from_the_reader(capsys: pytest.CaptureFixture[str]) -> None:
     ignored = "WARNING: Location 'file:///x/torch/' is ignored: it is neither a file nor a directory.\n"
-    listen = setup_pip.Listener()
+    listen = setup_pip.Listener(terminal=False)
     assert listen(ignored) == ""
     assert listen("  Downloading a-1-py3-none-any.whl (12 kB)\n") != ""
     assert capsys.readouterr().err == ""
     listen("  Downloading torch-2.13.0-cp311-none-any.whl (191.8 MB)\n")
-    assert capsys.readouterr().err == "  fetching torch-2.13.0-cp311-none-any.whl (191.8 MB)\n"
+    assert capsys.readouterr().err == "  fetching torch 2.13.0, 191.8 MB\n"
+
+
+def test_a_terminal_shows_how_far_a_download_is_and_a_pipe_holds_no_such_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = [
+        "Collecting torch==2.13.0\n",
+        "  Downloading torch-2.13.0-cp311-none-any.whl (191.8 MB)\n",
+        "Progress 500 of 1000\n",
+    ]
+    shown = {}
+    for terminal in (True, False):
+        kept = [line for line in map(setup_pip.Listener(terminal), said) if line]
+        assert kept == said[:2]
+        shown[terminal] = capsys.readouterr().err
+    assert "\r\x1b[K    looking at torch" in shown[True]
+    assert shown[True].endswith("  fetching torch 2.13.0, 191.8 MB\n\r\x1b[K     50%")
+    assert shown[False] == "  fetching torch 2.13.0, 191.8 MB\n"

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 CUDA_DISTRIBUTION = re.compile(r"(nvidia|cuda)-|(pytorch-)?triton\b")
 # What pip says. "is ignored" comes for each local index folder that lacks a package: never the cause of anything.
 HARMLESS = re.compile(r"WARNING: Location '.*' is ignored:")
-LARGE_FILE = re.compile(r"^\s*Downloading (?:\S*/)?(\S+ \(\d[\d.]* MB\))$")
+LARGE_FILE = re.compile(r"^\s*Downloading (?:\S*/)?([^\s/-]+)-(\d[^\s-]*)\S* \((\d[\d.]* MB)\)$")
+PROGRESS = re.compile(r"^Progress (\d+) of ([1-9]\d*)$")  # bytes, as `--progress-bar=raw` prints them
+LOOKING_AT = re.compile(r"^(?:Collecting|Processing) (?:\S*/)?([A-Za-z0-9][\w.]*)")
 NO_ANSWER = re.compile(
     r"Retrying \(|NewConnectionError|Max retries exceeded|Read timed out|Connection to \S+ timed out"
 )
@@ -43,28 +45,34 @@ def say(text: str) -> None:
 class Pip:
     """pip as a program that works on one `.venv`; failures become `SetupError`."""
 
-    def __init__(self, venv: Path) -> None:
+    def __init__(self, venv: Path, borrowed: bool = False) -> None:
         # -I: what a PYTHONPATH or user site of the caller holds must not count as installed.
         self._command = [str(venv / "bin" / "python"), "-I", "-m", "pip"]
+        if borrowed:  # the pip of the Python that runs this script, aimed at `venv`, which has none
+            self._command = [sys.executable, "-m", "pip", "--python", str(venv / "bin" / "python")]
 
-    def borrow(self, venv: Path) -> None:
-        """Use the pip of the Python that runs this script, aimed at `venv`."""
-        self._command = [sys.executable, "-m", "pip", "--python", str(venv / "bin" / "python")]
+    def renew(self, requirement: str) -> None:
+        """Bring a new pip into the venv by an old one, which may not know the options of `install`."""
+        self._run("--quiet", "--upgrade", requirement)
 
     def install(self, *arguments: str) -> None:
-        """Run `pip install`; on a terminal with pip's own progress bars, else with a line per large file."""
-        terminal = sys.stdout.isatty()
+        """Run `pip install`; a person sees large files and, on a terminal, how far each is."""
+        self._run("--progress-bar=raw", *arguments)
+
+    def _run(self, *arguments: str) -> None:
+        """Run `pip install` and listen to it."""
+        listener = Listener(sys.stderr.isatty())
         process = subprocess.Popen(
             self._arguments(*arguments),
-            stdout=None if terminal else subprocess.PIPE,
-            stderr=subprocess.PIPE if terminal else subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
         )
-        stream = process.stderr if terminal else process.stdout
-        assert stream is not None
+        assert process.stdout is not None
         with process:
-            said = [line.rstrip() for line in map(Listener(), stream) if line]
+            said = [line.rstrip() for line in map(listener, process.stdout) if line]
+        listener.passing("")
         if process.returncode:
             raise not_available(said, arguments)
 
@@ -86,20 +94,37 @@ class Pip:
 class Listener:
     """Shows a person what matters of pip's lines; called with one, gives it back, or nothing if it is harmless."""
 
-    def __init__(self) -> None:
+    def __init__(self, terminal: bool) -> None:
+        self._terminal = terminal
         self._told_of_silence = False
 
     def __call__(self, line: str) -> str:
         if HARMLESS.match(line):
             return ""
+        if progress := PROGRESS.match(line):
+            self.passing(f"    {int(progress[1]) / int(progress[2]):4.0%}")
+            return ""
         if large := LARGE_FILE.search(line):
-            say(f"  fetching {large[1]}")
+            self.lasting(f"  fetching {large[1]} {large[2]}, {large[3]}")
+        elif looking := LOOKING_AT.match(line):
+            self.passing(f"    looking at {looking[1]}")
         elif line.startswith("Installing collected packages:"):
-            say(f"  unpacking {line.count(',') + 1} packages, this takes a while")
+            self.lasting(f"  unpacking {line.count(',') + 1} packages, this takes a while")
         elif line.startswith("WARNING: Retrying") and not self._told_of_silence:
             self._told_of_silence = True
-            say("  the package index does not answer, trying again ...")
+            self.lasting("  the package index does not answer, trying again ...")
         return line
+
+    def lasting(self, text: str) -> None:
+        """A line that stays."""
+        self.passing("")
+        say(text)
+
+    def passing(self, text: str) -> None:
+        """A text that the next one overwrites; on a terminal only."""
+        if self._terminal:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
 
 
 def not_available(said: list[str], arguments: tuple[str, ...]) -> SetupError:

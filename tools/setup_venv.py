@@ -73,12 +73,12 @@ def plan_text(items: list[Download], venv: Path, free_bytes: int) -> str:
     """The announcement, before a byte is fetched."""
     if not items:
         return f"bringing {venv} up to date: only what is new is downloaded"
-    lines = [f"about to install into {venv}:", f"{'':<48}{'download':>10}{'on disk':>10}"]
-    lines += [f"  {item.what:<46}{item.download_mb:>7} MB{item.disk_mb:>7} MB" for item in items]
+    lines = [f"about to install into {venv}:", f"{'':<42}{'download':>10}{'on disk':>10}"]
+    lines += [f"  {item.what:<40}{item.download_mb:>7} MB{item.disk_mb:>7} MB" for item in items]
     download_mb, disk_mb = totals(items)
-    lines.append(f"  {'together':<46}{download_mb:>7} MB{disk_mb:>7} MB  ({free_bytes / 1e9:.1f} GB free)")
+    lines.append(f"  {'together':<40}{download_mb:>7} MB{disk_mb:>7} MB  ({free_bytes / 1e9:.1f} GB free)")
     if any(item.extra == "convert" for item in items):
-        lines.append(f"  {'later, the open model itself':<46}{CHECKPOINT_MB:>7} MB")
+        lines.append(f"  {'later, the open model itself':<40}{CHECKPOINT_MB:>7} MB")
     return "\n".join(lines)
 
 
@@ -168,7 +168,7 @@ class Stamp:
 # --- all of it -----------------------------------------------------------------------------------------------
 
 
-def make_venv(venv: Path, pip: Pip, reuse: bool) -> None:
+def make_venv(venv: Path, reuse: bool) -> None:
     """Create `venv`, unless the one that is there may be used, and see to it that its pip is new enough."""
     if not reuse:
         if venv.exists():
@@ -182,9 +182,7 @@ def make_venv(venv: Path, pip: Pip, reuse: bool) -> None:
             raise SetupError(f"`{sys.executable} -m venv {venv}` failed: see its words above")
     version = tuple(int(part) for part in re.findall(r"\d+", installed(venv).get("pip", "0.0"))[:2])
     if version < OLDEST_PIP:
-        if version == (0, 0):
-            pip.borrow(venv)
-        pip.install("--quiet", "--upgrade", f"pip>={OLDEST_PIP[0]}.{OLDEST_PIP[1]}")
+        Pip(venv, borrowed=version == (0, 0)).renew(f"pip>={OLDEST_PIP[0]}.{OLDEST_PIP[1]}")
 
 
 def is_ours(venv: Path) -> bool:
@@ -242,8 +240,8 @@ def set_up(root: Path, extras: set[str], torch_index: str, allow_cuda: bool) -> 
     check_room(items, venv)
     if before is not None and not before.same_base(wanted):
         (venv / STAMP_NAME).unlink()
+    make_venv(venv, reuse)
     pip = Pip(venv)
-    make_venv(venv, pip, reuse)
     if "convert" in wanted.extras and not has_torch(venv, pin):
         index = ["--index-url", torch_index] if torch_index else []
         if not allow_cuda:
