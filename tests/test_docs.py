@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -68,12 +67,6 @@ def test_every_manifest_key_and_role_is_documented() -> None:
         assert f"`{role}`" in text
 
 
-def request_errors() -> Iterator[type[errors.EdgertError]]:
-    for _, kind in inspect.getmembers(errors, inspect.isclass):
-        if issubclass(kind, errors.EdgertError) and kind.status in (400, 401, 404, 408, 413, 415, 429, 503):
-            yield kind
-
-
 def test_every_error_word_is_used_by_one_class_only() -> None:
     words = [
         kind.__dict__["code"] for _, kind in inspect.getmembers(errors, inspect.isclass) if "code" in kind.__dict__
@@ -81,14 +74,30 @@ def test_every_error_word_is_used_by_one_class_only() -> None:
     assert len(words) == len(set(words))
 
 
-def test_every_reason_in_the_contract_exists_with_that_status() -> None:
+# Errors with a request's status that never go over the wire: of the command line, the client, the serial cable.
+_LOCAL = {"usage", "missing_extra", "bad_config", "no_broker", "bad_recipe", "broker_unreachable", "bad_frame"}
+
+
+def test_the_contract_lists_the_reasons_of_error_replies_and_no_other() -> None:
     rows = re.findall(r"^\| (\d{3}) \| ([^|]+) \|", read("docs/mqtt.md"), re.M)
+    listed = {(int(status), reason) for status, reasons in rows for reason in re.findall(r"`(\w+)`", reasons)}
     known = {
-        (kind.status, kind.code) for _, kind in inspect.getmembers(errors, inspect.isclass) if hasattr(kind, "code")
+        (kind.status, kind.code)
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.EdgertError) and kind.code not in _LOCAL
     }
-    for status, reasons in rows:
-        for reason in re.findall(r"`(\w+)`", reasons):
-            assert (int(status), reason) in known
+    to_requests = {400, 401, 404, 408, 413, 415, 429, 503}
+    assert listed == {pair for pair in known if pair[0] in to_requests or pair == (500, "internal")}
+
+
+def test_every_reason_to_refuse_a_bundle_is_documented() -> None:
+    words = [
+        kind.code
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.BundleError) and kind is not errors.GoldenMismatch
+    ]
+    refused = read("docs/bundle.md").partition("## What the reader refuses")[2]
+    assert set(re.findall(r"`((?:bad_|unknown_|bundle_)\w+)`", refused)) == set(words)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

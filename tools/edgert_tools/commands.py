@@ -69,7 +69,7 @@ def convert(
     edgert convert home-intents-minilm -o home-intents-minilm
     edgert convert ./my-checkpoint -o my-model --data my-sentences.txt
     edgert convert org/name --revision 1110a24... -o name --scheme nbits8-b32
-    edgert convert ./my-classifier -o my-classifier --data labelled.jsonl
+    edgert convert ./my-classifier -o my-intents --data labelled.jsonl
     """
     from edgert_tools.convert import convert as run
     from edgert_tools.settings import Options
