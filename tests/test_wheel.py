@@ -95,7 +95,7 @@ def test_the_wheel_holds_the_recipes_the_character_tables_and_the_licence(wheel:
     recipes = {f"edgert_tools/recipes/{path.name}" for path in (ROOT / "models").glob("*.toml")}
     assert recipes
     assert recipes <= names
-    assert "edge_runtime/tokenizer/unicode_tables.json" in names
+    assert "edge_runtime/tokenizer/unicode/tables.txt" in names
     assert f"{DIST_INFO}/licenses/LICENSE" in names
     assert "edgert = edge_runtime.__main__:run" in entry_points
 

@@ -10,8 +10,18 @@ from pathlib import Path
 
 from edge_runtime import __version__
 
-_TOOLS = ("torch", "transformers", "optimum", "optimum-onnx", "onnx", "onnxruntime", "numpy", "tokenizers")
-_OTHER_CODE = {"commands.py", "demo.py", "unicode_tables.py"}  # do not take part in a conversion
+_TOOLS = (
+    "torch",
+    "transformers",
+    "optimum",
+    "optimum-onnx",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "sentencepiece",
+    "tokenizers",
+)
+_OTHER_CODE = {"commands.py", "demo.py", "tokenizer_check.py", "unicode_tables"}  # do not take part in a conversion
 _HEAD_TOOLS = ("scikit-learn", "hassil", "home-assistant-intents")
 
 
@@ -38,8 +48,9 @@ def _own_code() -> str:
     folder = Path(__file__).parent
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*.py")):
-        if file.name not in _OTHER_CODE:
-            digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
+        place = file.relative_to(folder)
+        if _OTHER_CODE.isdisjoint(place.parts):
+            digest.update(place.as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 
