@@ -1,22 +1,38 @@
-"""Text to token ids: exactly those of Hugging Face `tokenizers`, without that package.
+"""Text to token ids and back: exactly as Hugging Face `tokenizers`, without that package and without compiled code.
 
-`open_tokenizer` reads a model's own `tokenizer.json`. Only the WordPiece family (BERT, MiniLM and their kin) is
-implemented; any other file, and any option not implemented, is refused by name rather than approximated.
+`open_tokenizer` opens a compiled tokenizer or a model's own `tokenizer.json`. What of such a file edgert does not
+implement is refused by name rather than approximated.
+
+    spec/       what a tokenizer.json says
+    unicode/    tables of characters, read from the original
+    plain/      the plain definition: exact, and not in a hurry
+    vector/     the fast way: segments of many texts looked up at once
+    compiled/   everything that takes time, done once and kept in a file that is mapped into memory
+    assemble/   truncation, pairs, special tokens, padding
+    decode/     ids to text, at once or as a stream
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from edge_runtime.tokenizer.encoding import Encoded, Tokenizer
-from edge_runtime.tokenizer.reference import ReferenceTokenizer
-from edge_runtime.tokenizer.spec import read_spec
+from edge_runtime.tokenizer.encoding import (
+    DecodeStream,
+    Encoded,
+    Padding,
+    Tokenizer,
+    Tokens,
+    Truncation,
+)
 
-__all__ = ["Encoded", "Tokenizer", "open_tokenizer"]
+__all__ = ["DecodeStream", "Encoded", "Padding", "Tokenizer", "Tokens", "Truncation", "open_tokenizer"]
 
 
 def open_tokenizer(path: Path, parse_special: bool = False) -> Tokenizer:
-    """Open a `tokenizer.json`.
+    """Open a compiled tokenizer, which takes a millisecond or two, or a `tokenizer.json`.
+
+    A `tokenizer.json` is compiled first; a large one is kept compiled in the user's cache, under its sha256. One for
+    which there is no fast path is opened in its plain form: the same ids, some fifty times slower.
 
     Args:
         path: the file.
@@ -25,6 +41,8 @@ def open_tokenizer(path: Path, parse_special: bool = False) -> Tokenizer:
             texts come from strangers.
 
     Raises:
-        UnsupportedTokenizer: the file cannot be read or has a part that edgert does not implement.
+        UnsupportedTokenizer: the file cannot be read, is damaged, or has a part that edgert does not implement.
     """
-    return ReferenceTokenizer(read_spec(path), parse_special)
+    from edge_runtime.tokenizer.compiled import load  # NumPy and all tables: not before a tokenizer is wanted
+
+    return load(path, parse_special)

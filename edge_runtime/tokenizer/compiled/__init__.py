@@ -1,0 +1,62 @@
+"""The compiled form of a tokenizer: made, kept, opened."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+from edge_runtime.errors import UnsupportedTokenizer
+from edge_runtime.tokenizer.compiled.compile import Compiled, compile_tokenizer, compiled_form
+from edge_runtime.tokenizer.compiled.file import FORMAT_VERSION, is_compiled, open_compiled, write_compiled
+from edge_runtime.tokenizer.encoding import Tokenizer
+from edge_runtime.tokenizer.fast import FastTokenizer
+from edge_runtime.tokenizer.plain.reference import ReferenceTokenizer
+from edge_runtime.tokenizer.spec import load_document, parse_spec
+
+__all__ = ["compile_tokenizer", "compiled_form", "is_compiled", "load", "open_compiled"]
+
+_KEPT_FROM_BYTES = 1 << 20  # of a tokenizer.json: a smaller one is compiled in the time that looking for it takes
+
+
+def load(path: Path, parse_special: bool = False) -> Tokenizer:
+    """Do what `edge_runtime.tokenizer.open_tokenizer` says."""
+    try:
+        compiled = is_compiled(path)
+        content = b"" if compiled else path.read_bytes()
+    except OSError as error:
+        raise UnsupportedTokenizer(f"{path.name} cannot be read: {error.strerror}") from error
+    if compiled:
+        file = open_compiled(path)
+        return FastTokenizer(file.about, file.arrays, parse_special)
+    sha256 = hashlib.sha256(content).hexdigest()
+    kept = _kept_path(sha256) if len(content) >= _KEPT_FROM_BYTES else None
+    if kept is not None and kept.is_file():
+        with contextlib.suppress(UnsupportedTokenizer):  # damaged or of another version: it is made anew
+            file = open_compiled(kept)
+            return FastTokenizer(file.about, file.arrays, parse_special)
+    return _compiled_now(path.name, content, sha256, kept, parse_special)
+
+
+def _compiled_now(name: str, content: bytes, sha256: str, kept: Path | None, parse_special: bool) -> Tokenizer:
+    try:
+        document = load_document(content)
+    except (ValueError, RecursionError) as error:
+        raise UnsupportedTokenizer(f"{name} is not UTF-8 JSON: {error}") from error
+    spec = parse_spec(document)
+    made: Compiled | None = compiled_form(document, spec, sha256)
+    if made is None:
+        return ReferenceTokenizer(spec, parse_special)
+    if kept is not None:
+        with contextlib.suppress(OSError):  # no room, no right: it works without
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_compiled(kept, made.about, made.arrays)
+            file = open_compiled(kept)  # the pages of the file instead of memory of our own
+            return FastTokenizer(file.about, file.arrays, parse_special)
+    return FastTokenizer(made.about, made.arrays, parse_special)
+
+
+def _kept_path(sha256: str) -> Path:
+    root = os.environ.get("EDGERT_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "edgert" / "tokenizers" / f"{sha256}-{FORMAT_VERSION}.compiled"

@@ -1,0 +1,365 @@
+"""SentencePiece's families (Unigram; BPE that falls back to bytes): unknown segments, and what is compiled for them."""
+
+from __future__ import annotations
+
+import functools
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.tokenizer.plain.aligned import Aligned
+from edge_runtime.tokenizer.plain.normalizers import NormalizerChain, open_normalizer
+from edge_runtime.tokenizer.plain.pre_tokenizers import open_pre_tokenizer
+from edge_runtime.tokenizer.spec import kinds
+from edge_runtime.tokenizer.unicode import load_tables
+from edge_runtime.tokenizer.unicode.graphemes import joining
+from edge_runtime.tokenizer.vector.arrays import ArrayDict, Arrays, part_of, under
+from edge_runtime.tokenizer.vector.base import Base, base_arrays
+from edge_runtime.tokenizer.vector.core import Pieces
+from edge_runtime.tokenizer.vector.cut import SpaceCutter, cutter_arrays
+from edge_runtime.tokenizer.vector.keys import Bytes, Index
+from edge_runtime.tokenizer.vector.lead import NOTHING, Lead
+from edge_runtime.tokenizer.vector.lockstep.bpe import BpeEngine
+from edge_runtime.tokenizer.vector.lockstep.unigram import UnigramEngine
+from edge_runtime.tokenizer.vector.metaspace_rules import (
+    META,
+    SPACES,
+    cut_rules,
+    edges_of,
+    inner_normalizers,
+    joined_by_model,
+    soft_characters,
+)
+from edge_runtime.tokenizer.vector.overlay import Ids, spread
+from edge_runtime.tokenizer.vector.scalar import BaseWords, NotSimple
+from edge_runtime.tokenizer.vector.segments import Segments, totals
+from edge_runtime.tokenizer.vector.words import WordTokens
+
+_GRAPH = "".join(map(chr, range(0x21, 0x7F)))
+_BMP = 0x10000
+_MANY_BYTES = 0x80  # from here on a character has several bytes
+_NONE = -1
+
+
+class Metaspace:
+    """A tokenizer of SentencePiece's kind over its compiled arrays.
+
+    Args:
+        spec: the tokenizer; its vocabulary and merges are not looked at.
+        arrays: what `metaspace_arrays` made of it.
+        singles: one more than the largest id.
+    """
+
+    def __init__(self, spec: kinds.TokenizerSpec, arrays: Arrays, singles: int) -> None:
+        inner, edges = inner_normalizers(spec), edges_of(spec)
+        assert inner is not None
+        assert edges is not None
+        self.edges, self.skips_spaces = edges, False
+        self.leads_with_space = edges.prefix != "never"
+        self.normalizer = open_normalizer(inner)
+        self._solid = _Solid(self.normalizer)
+        self._white = "".join(
+            chr(code) for first, last in load_tables().white_space.ranges for code in range(first, last + 1)
+        )
+        self._split = open_pre_tokenizer(_inner_pre_tokenizers(spec))
+        self.whole_sections = False
+        self.cutter = SpaceCutter(part_of("cut", arrays))
+        self.base: Base | None = Base.of(part_of("base", arrays), singles)
+        self.sizes: Ids | None = arrays.get("sizes")
+        self._soft_ascii = frozenset(arrays["soft_ascii"].tolist())
+        self._plain_ascii = bool(arrays["plain_ascii"][0])
+        bpe = isinstance(spec.model, kinds.BPE)
+        self._model: _CharacterBpe | _Unigram = _CharacterBpe(arrays) if bpe else _Unigram(arrays)
+
+    def spells(self, raw: bytes) -> bool:
+        """Say whether tokens stand for the bytes of a text: only a space is written differently, and read as one."""
+        return self.sizes is not None and META.encode() not in raw
+
+    def lead(self, text: str, first: bool) -> Lead | None:
+        """Say how a section of text begins and ends; None if what is there might vanish or become white space."""
+        edges, start, end = self.edges, 0, len(text)
+        space = edges.prefix == "always" or (edges.prefix == "first" and first)
+        if not edges.looks:
+            return Lead(0, end, space)
+        if edges.strip_right:
+            end = len(text.rstrip(self._white))
+        if edges.strip_left:
+            start = len(text) - len(text.lstrip(self._white))
+        if start >= end:
+            return NOTHING if edges.strip_left and edges.strip_right else None
+        solid = self._solid
+        if edges.strip_right and not solid[text[end - 1]]:
+            return None
+        at = start
+        while text[at] == " ":
+            at += 1
+            if at == end:
+                return None
+        if not solid[text[at]] or (at + 1 < end and not (solid[text[at + 1]] or text[at + 1] == " ")):
+            return None
+        if edges.prefix == "first" and start > 0:
+            space = False  # what is left does not begin where the text does
+        return Lead(start, end, space and at == start)
+
+    def ids_of(self, segment: str) -> list[int]:
+        """Tokenize one segment."""
+        self._check_simple(segment)
+        known = self._base_words.get(segment.encode())
+        if known is not None:
+            return known
+        words = self._split.words(self.normalizer.normalize(segment), False)
+        return [token_id for word in words for token_id in self._model.ids_of(word)]
+
+    @functools.cached_property
+    def _base_words(self) -> BaseWords:
+        assert self.base is not None
+        return BaseWords(self.base)
+
+    def _check_simple(self, segment: str) -> None:
+        """Refuse a segment whose ends may change with what stands beside them."""
+        solid = self._solid
+        if ord(segment[-1]) in self._soft_ascii or not solid[segment[-1]]:
+            raise NotSimple
+        word = segment[segment[0] == " " :]
+        if not word or not all(solid[character] for character in word[:2]):
+            raise NotSimple
+
+    def tokens_of(self, words: list[str]) -> WordTokens:
+        """Tokenize words as the pre-tokenizers give them."""
+        return self._model.tokens(words)
+
+    def resolve(self, buffer: Bytes, starts: Index, lengths: Index, spans: bool) -> Pieces:
+        """Tokenize segments."""
+        texts = Segments.of(buffer, starts, lengths).texts
+        words: list[list[str]] = []
+        changed: list[int] = []
+        for at, text in enumerate(texts):
+            if self._plain_ascii and text.isascii() and text.isprintable() and "  " not in text:
+                new = text.replace(" ", META)
+                words.append([new] if new.rfind(META) <= 0 else self._split.words(new, False))
+                continue
+            new = self.normalizer.normalize(text)
+            if len(new) != len(text) or new.replace(META, " ") != text:
+                changed.append(at)
+            words.append(self._split.words(new, False))
+        flat = list(chain.from_iterable(words))
+        ids, counts, first, last = self._model.tokens(flat)
+        parts = np.fromiter(map(len, words), np.int64, len(words))
+        pieces = Pieces(ids, totals(counts, parts))
+        return pieces if not spans else self._with_spans(pieces, counts, flat, parts, texts, changed, first, last)
+
+    def _with_spans(
+        self,
+        pieces: Pieces,
+        counts: Index,
+        words: list[str],
+        parts: Index,
+        texts: list[str],
+        changed: list[int],
+        first: Ids,
+        last: Ids,
+    ) -> Pieces:
+        """Turn places in words into places in segments: words follow each other, except where a normalizer was."""
+        sizes = np.fromiter(map(len, words), np.int64, len(words))
+        within = np.cumsum(sizes) - sizes
+        firsts = np.cumsum(parts) - parts
+        some = np.flatnonzero(parts)
+        base = np.zeros(len(parts), np.int64)
+        base[some] = within[firsts[some]]
+        shift = np.repeat(within - np.repeat(base, parts), counts)
+        starts, ends = (first + shift).astype(np.int32), (last + shift).astype(np.int32)
+        offsets = np.cumsum(pieces.counts) - pieces.counts
+        for at in changed:
+            aligned = self.normalizer.align(Aligned.of(texts[at]))
+            part = slice(int(offsets[at]), int(offsets[at] + pieces.counts[at]))
+            ends[part] = np.array(aligned.ends, np.int32)[ends[part] - 1]
+            starts[part] = np.array(aligned.starts, np.int32)[starts[part]]
+        return Pieces(pieces.ids, pieces.counts, starts, ends)
+
+
+class _Solid(dict[str, bool]):
+    """Whether a character stays one that is no white space, and joins with none: worked out when first asked for."""
+
+    LIMIT = 16_384
+
+    def __init__(self, normalizer: NormalizerChain) -> None:
+        super().__init__()
+        self._normalizer, self._joining = normalizer, joining()
+        self._white = load_tables().white_space
+
+    def __missing__(self, character: str) -> bool:
+        if len(self) >= self.LIMIT:
+            self.clear()
+        new = self._normalizer.normalize(character)
+        ends = (new[:1], new[-1:])
+        white = any(end in ("", META) or ord(end) in self._white for end in ends)
+        self[character] = solid = not white and character not in (META, " ") and ord(character) not in self._joining
+        return solid
+
+
+class _CharacterBpe:
+    """BPE whose symbols are characters; one that is not in the vocabulary becomes its bytes."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._engine = BpeEngine(part_of("bpe", arrays))
+        self._bmp: Ids = arrays["bmp_ids"]
+        self._byte_ids: Ids = arrays["byte_ids"]
+        self._bmp_view = self._bmp.data.cast("B").cast("i")
+        self._beyond = dict(zip(arrays["beyond"].tolist(), arrays["beyond_ids"].tolist(), strict=True))
+
+    def tokens(self, words: list[str]) -> WordTokens:
+        """Give the ids of words, their counts, and where tokens begin and end, in characters of their word."""
+        lengths = np.fromiter(map(len, words), np.int64, len(words))
+        codes = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
+        symbols, owners = self._symbols(codes)
+        each = len(symbols) == len(codes)
+        sizes = lengths if each else totals(np.bincount(owners, minlength=len(codes)), lengths)
+        ids, counts, spans = self._engine.merge(symbols, sizes)
+        ends = np.cumsum(spans)
+        begin = np.repeat(np.cumsum(lengths) - lengths, counts)
+        first, last = owners[ends - spans] - begin, owners[ends - 1] + 1 - begin
+        return WordTokens(ids, counts, first.astype(np.int32), last.astype(np.int32))
+
+    def ids_of(self, word: str) -> list[int]:
+        """Tokenize one word."""
+        symbols: list[int] = []
+        for code in map(ord, word):
+            symbol = self._bmp_view[code] if code < _BMP else self._beyond.get(code, _NONE)
+            if symbol == _NONE:
+                symbols += self._byte_ids[list(chr(code).encode())].tolist()
+            else:
+                symbols.append(symbol)
+        return [token_id for token_id, _ in self._engine.merge_one(symbols)]
+
+    def _symbols(self, codes: NDArray[np.uint32]) -> tuple[Ids, Index]:
+        """Give the symbols of characters, and for each symbol the index of its character."""
+        symbols = self._bmp.take(np.minimum(codes, _BMP))
+        for at in np.flatnonzero(codes >= _BMP).tolist():
+            symbols[at] = self._beyond.get(int(codes[at]), _NONE)
+        unknown = np.flatnonzero(symbols == _NONE)
+        if not len(unknown):
+            return symbols, np.arange(len(codes))
+        text = codes[unknown].tobytes().decode("utf-32-le")
+        raw = np.frombuffer(text.encode(), np.uint8)
+        counts = np.ones(len(codes), np.int64)
+        code = codes[unknown]
+        counts[unknown] = 1 + (code >= _MANY_BYTES) + (code >= 0x800).astype(np.int64) + (code >= _BMP)
+        owners = np.repeat(np.arange(len(codes)), counts)
+        spelled = np.repeat(symbols, counts)
+        places = np.cumsum(counts) - counts
+        spelled[spread(places[unknown], counts[unknown])] = self._byte_ids.take(raw)
+        return spelled, owners
+
+
+class _Unigram:
+    """The Unigram model; its symbols are characters."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._engine = UnigramEngine(part_of("unigram", arrays))
+
+    def tokens(self, words: list[str]) -> WordTokens:
+        """Give the ids of words, their counts, and where tokens begin and end, in characters of their word."""
+        lengths = np.fromiter(map(len, words), np.int64, len(words))
+        codes = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
+        ids, counts, sizes = self._engine.best(codes, lengths)
+        ends = np.cumsum(sizes) - np.repeat(np.cumsum(lengths) - lengths, counts)
+        return WordTokens(ids, counts, (ends - sizes).astype(np.int32), ends.astype(np.int32))
+
+    def ids_of(self, word: str) -> list[int]:
+        """Tokenize one word."""
+        return [token_id for token_id, _ in self._engine.best_one(word)]
+
+
+def supports(spec: kinds.TokenizerSpec) -> bool:
+    """Say whether texts of this tokenizer may be cut before spaces; any other takes the slow way."""
+    if edges_of(spec) is None or inner_normalizers(spec) is None or joined_by_model(spec) is None:
+        return False
+    model = spec.model
+    if isinstance(model, kinds.Unigram):
+        return not model.byte_fallback and model.unk_id is not None
+    if not isinstance(model, kinds.BPE) or model.continuing_subword_prefix or model.end_of_word_suffix:
+        return False
+    spelled = (byte for byte in range(256) if byte >= _MANY_BYTES or chr(byte) not in model.vocab)
+    return model.byte_fallback and not model.ignore_merges and all(_spelled(byte) in model.vocab for byte in spelled)
+
+
+def metaspace_arrays(spec: kinds.TokenizerSpec, singles: int) -> ArrayDict:
+    """Make what `Metaspace` opens, of a spec that is supported."""
+    normalizers = inner_normalizers(spec)
+    assert normalizers is not None
+    graph = f" {_GRAPH} "
+    plain = open_normalizer(normalizers).normalize(graph).replace(META, " ") == graph and not any(
+        isinstance(one, kinds.Replace) and not one.pattern.regex and one.pattern.text != " " for one in normalizers
+    )
+    arrays: ArrayDict = {"plain_ascii": np.array([plain])}
+    (rules, letters), soft = cut_rules(spec), soft_characters(spec)
+    arrays |= under("cut", cutter_arrays(rules, soft, letters))
+    arrays["soft_ascii"] = np.flatnonzero(soft[:_MANY_BYTES])
+    model = spec.model
+    if isinstance(model, kinds.Unigram):
+        arrays |= under("unigram", UnigramEngine.arrays(model))
+    else:
+        assert isinstance(model, kinds.BPE)
+        arrays |= under("bpe", BpeEngine.arrays(model)) | _character_ids(model)
+        if normalizers == (SPACES,):
+            arrays["sizes"] = _sizes(model, singles)
+    return arrays | under("base", _base(spec, arrays, singles))
+
+
+def _sizes(model: kinds.BPE, singles: int) -> Ids:
+    """Give the bytes of text that each token stands for."""
+    sizes = np.zeros(singles, np.int32)
+    for piece, token_id in model.vocab.items():
+        sizes[token_id] = len(piece.encode()) - 2 * piece.count(META)  # three bytes for one
+    for byte in range(256):
+        token_id = model.vocab.get(_spelled(byte), _NONE)
+        if token_id != _NONE:
+            sizes[token_id] = 1
+    return sizes
+
+
+def _character_ids(model: kinds.BPE) -> ArrayDict:
+    characters = {ord(piece): token_id for piece, token_id in model.vocab.items() if len(piece) == 1}
+    bmp = np.full(_BMP + 1, _NONE, np.int32)
+    small = {code: token_id for code, token_id in characters.items() if code < _BMP}
+    bmp[list(small)] = list(small.values())
+    beyond = {code: token_id for code, token_id in characters.items() if code >= _BMP}
+    return {
+        "bmp_ids": bmp,
+        "beyond": np.array(list(beyond), np.int32),
+        "beyond_ids": np.array(list(beyond.values()), np.int32),
+        "byte_ids": np.array([model.vocab.get(_spelled(byte), _NONE) for byte in range(256)], np.int32),
+    }
+
+
+def _base(spec: kinds.TokenizerSpec, arrays: ArrayDict, singles: int) -> ArrayDict:
+    """Make the frozen table: the vocabulary's strings as they stand in texts, with the tokens that they really give."""
+    model = spec.model
+    pieces = [piece for piece, _ in model.pieces] if isinstance(model, kinds.Unigram) else list(model.vocab)
+    inner = inner_normalizers(spec)
+    assert inner is not None
+    normalize = open_normalizer(inner).normalize
+    words_of = open_pre_tokenizer(_inner_pre_tokenizers(spec)).words
+    segments: list[str] = []
+    for piece in pieces:
+        raw = piece.replace(META, " ")
+        if META in piece[1:] or not raw or len(raw.encode()) > 15:
+            continue
+        if normalize(raw).replace(" ", META) == piece and words_of(normalize(raw), False) == [piece]:
+            segments.append(raw)
+    tokens = _Unigram(arrays) if isinstance(model, kinds.Unigram) else _CharacterBpe(arrays)
+    ids, counts, _, _ = tokens.tokens([segment.replace(" ", META) for segment in segments])
+    return base_arrays([segment.encode() for segment in segments], ids, counts, singles)
+
+
+def _inner_pre_tokenizers(spec: kinds.TokenizerSpec) -> tuple[kinds.PreTokenizer, ...]:
+    """Give the pre-tokenizers for segments inside of a text: nothing is put in front of these."""
+    return tuple(
+        kinds.Metaspace(one.replacement, "never", one.split) if isinstance(one, kinds.Metaspace) else one
+        for one in spec.pre_tokenizers
+    )
+
+
+def _spelled(byte: int) -> str:
+    return f"<0x{byte:02X}>"
