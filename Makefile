@@ -1,6 +1,8 @@
 # Two commands matter: `make demo` and `make test`. They work in any order and share one .venv.
 PYTHON ?= python3
 TORCH_INDEX ?=
+PARITY_MB ?= 50
+PARITY_FUZZ ?= 1000000
 ALLOW_CUDA ?=
 PYTEST_ARGS ?=
 
@@ -15,7 +17,7 @@ SETUP = $(PYTHON) tools/setup_venv.py $(if $(TORCH_INDEX),--torch-index '$(TORCH
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint bench clean distclean venv debian-packages
+.PHONY: help demo test lint bench parity clean distclean venv debian-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +44,10 @@ bench: venv  ## every benchmark, one table each
 	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do \
 	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; \
 	done
+
+parity: venv  ## the long proof that tokens are those of Hugging Face; PARITY_MB, PARITY_FUZZ bound it
+	$(BIN)/python -m benchmarks.tokenizing.with_newest tests.edge_runtime.tokenizer.parity \
+	  --mb $(PARITY_MB) --fuzz $(PARITY_FUZZ) --output benchmarks/results/parity.json
 
 clean:  ## remove .venv and everything built; models stay
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

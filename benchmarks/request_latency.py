@@ -24,7 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.raw_mqtt import RawMqtt, reply_properties, user_property
-from benchmarks.serving import DEFAULT_BUNDLE, SENTENCE, need_bundle, served, show, topics
+from benchmarks.serving import DEFAULT_BUNDLE, SENTENCE, need_bundle, served, topics
+from benchmarks.table import show
 from edge_runtime.bundle.manifest import read_bundle
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.broker import embedded, start_broker

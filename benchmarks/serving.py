@@ -1,12 +1,9 @@
-"""What the benchmarks of the daemon share: real processes on a private broker, and how they are printed."""
+"""What the benchmarks of the daemon share: real processes on a private broker."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -14,7 +11,6 @@ from edge_runtime.bundle.manifest import read_bundle
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.topics import Topics
 from edgert_tools.demo import daemon_process
-from edgert_tools.machine import machine
 
 DEVICE = "bench"
 DEFAULT_BUNDLE = Path("edgert-demo/home-intents-minilm")  # where `make demo` puts it
@@ -45,26 +41,3 @@ def need_bundle(folder: Path) -> Path:
         sys.exit(f"no bundle in {folder}: run `make demo` first or give --bundle DIR")
     read_bundle(folder)
     return folder
-
-
-def show(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool, output: Path | None) -> None:
-    """Print a table (or JSON) with the machine's name, and write JSON to `output`."""
-    document = {"benchmark": title, "at": time.strftime("%Y-%m-%d"), "machine": machine(), "rows": list(rows)}
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(document, indent=1) + "\n")
-    if as_json:
-        print(json.dumps(document))
-        return
-    host = document["machine"]
-    assert isinstance(host, dict)
-    print(f"{title}\n" + ", ".join(f"{key} {value}" for key, value in host.items()) + "\n")
-    names = list(rows[0])
-    cells = [names, *[[_cell(row[name]) for name in names] for row in rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from benchmarks.raw_mqtt import RawMqtt, reply_properties
-from benchmarks.serving import DEFAULT_BUNDLE, SENTENCE, need_bundle, rss_mb, served, show, topics
+from benchmarks.serving import DEFAULT_BUNDLE, SENTENCE, need_bundle, rss_mb, served, topics
+from benchmarks.table import show
 from edge_runtime.bundle.manifest import read_bundle
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.broker import start_broker

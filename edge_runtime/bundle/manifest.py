@@ -38,6 +38,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PATH_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 
 Role = Literal["model", "tokenizer", "golden", "report", "license"]
+Family = Literal["wordpiece", "bpe", "unigram", "wordlevel"]
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,26 @@ class TaskSpec:
 
 
 @dataclass(frozen=True)
+class Parity:
+    """How the workstation compared the tokenizer with the one it stands for.
+
+    `oracle` is that one's name and version, `compared` what had to be the same; `mismatches` is 0 in every bundle.
+    """
+
+    oracle: str
+    texts: int
+    characters: int
+    mismatches: int
+    compared: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class TokenizerSpec:
-    """The tokenizer's file and family."""
+    """The tokenizer's file and family; `parity` is None in a bundle that was put together by hand."""
 
     file: str
-    family: str
+    family: Family
+    parity: Parity | None = None
 
 
 @dataclass(frozen=True)
@@ -289,6 +305,8 @@ def _check_values(manifest: Manifest) -> None:
         raise BundleError(f"name {manifest.name[:80]!r} must be 1 to 64 of A-Z a-z 0-9 _ . -")
     if min(manifest.limits.max_tokens, manifest.limits.max_texts) < 1:
         raise BundleError("limits must be at least 1")
+    if manifest.tokenizer.parity is not None and manifest.tokenizer.parity.mismatches:
+        raise BundleError("tokenizer: its parity report has mismatches: this bundle must not be used")
     if len(manifest.files) > MAX_FILES:
         raise BundleTooLarge(f"manifest lists {len(manifest.files)} files, more than {MAX_FILES}")
     for entry in manifest.files:

@@ -137,11 +137,11 @@ def test_a_model_with_its_own_code_is_refused_before_its_weights_are_read(folder
         opened(folder)
 
 
-def test_a_tokenizer_of_another_family_is_refused_before_the_weights_are_read(folder: Path) -> None:
+def test_a_tokenizer_that_the_board_cannot_read_is_refused_before_the_weights_are_read(folder: Path) -> None:
     document = json.loads((folder / "tokenizer.json").read_text())
-    edit(folder / "tokenizer.json", model={**document["model"], "type": "BPE"})
+    edit(folder / "tokenizer.json", model={**document["model"], "type": "Novel"})
     (folder / "model.safetensors").write_bytes(b"")
-    with pytest.raises(UnsupportedTokenizer, match="BPE"):
+    with pytest.raises(UnsupportedTokenizer, match="Novel"):
         opened(folder)
 
 

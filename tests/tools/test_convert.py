@@ -69,6 +69,11 @@ def test_the_manifest_says_from_what_and_how_it_was_made(bert_folder: Path, tmp_
         40,
     )
     assert manifest.source.origin == "folder"
+    parity = manifest.tokenizer.parity
+    assert parity is not None
+    assert (manifest.tokenizer.family, parity.mismatches) == ("wordpiece", 0)
+    assert parity.oracle == f"tokenizers {manifest.lock['tokenizers']}"
+    assert parity.texts > len(checkpoints.TEXTS)
     assert {"edgert", "torch", "transformers", "optimum", "onnx", "onnxruntime", "numpy", "recipe_sha256"} <= set(
         manifest.lock
     )

@@ -11,6 +11,8 @@ import pytest
 
 from edge_runtime.errors import UnsupportedModel, UnsupportedTokenizer
 from edge_runtime.pipeline import open_pipeline
+from edge_runtime.tokenizer import open_tokenizer
+from edgert_tools import parity_sides
 from tests.tools import checkpoints
 from tests.tools.checkpoints import converted
 
@@ -82,10 +84,23 @@ def test_a_vocabulary_without_tokenizer_json_is_made_into_one(bert_folder: Path,
 def test_a_tokenizer_that_the_board_cannot_read_is_refused(bert_folder: Path, tmp_path: Path, texts: Path) -> None:
     folder = Path(shutil.copytree(bert_folder, tmp_path / "source"))
     document = json.loads((folder / "tokenizer.json").read_text())
-    document["normalizer"] = {"type": "NFKC"}
+    document["normalizer"] = {"type": "Novel"}
     (folder / "tokenizer.json").write_text(json.dumps(document))
-    with pytest.raises(UnsupportedTokenizer, match="NFKC"):
+    with pytest.raises(UnsupportedTokenizer, match="Novel"):
         converted(folder, tmp_path / "b", texts)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_tokenizer_that_gives_other_ids_than_its_own_is_refused(
+    bert_folder: Path, tmp_path: Path, texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads((bert_folder / "tokenizer.json").read_text())
+    document["normalizer"]["lowercase"] = False
+    (tmp_path / "wrong.json").write_text(json.dumps(document))
+    right = open_tokenizer
+    monkeypatch.setattr(parity_sides, "open_tokenizer", lambda _, flag: right(tmp_path / "wrong.json", flag))
+    with pytest.raises(UnsupportedTokenizer, match="cannot be served correctly"):
+        converted(bert_folder, tmp_path / "b", texts)
     assert not (tmp_path / "b").exists()
 
 

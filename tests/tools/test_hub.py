@@ -101,9 +101,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> Iterator[FakeHub]:
 
 def test_a_tokenizer_that_cannot_be_read_is_refused_before_the_weights_are_fetched(hub: FakeHub) -> None:
     document = tiny.tokenizer_json()
-    document["model"]["type"] = "BPE"
+    document["model"]["type"] = "Novel"
     hub.commits[NEW] = {**GOOD, "tokenizer.json": json.dumps(document).encode()}
-    with pytest.raises(UnsupportedTokenizer, match="BPE"):
+    with pytest.raises(UnsupportedTokenizer, match="Novel"):
         fetch_from_hub(MODEL, None, unheard)
     assert "model.safetensors" not in hub.files_taken()
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from edge_runtime.bundle.manifest import sha256_of
 from edge_runtime.errors import SourceUnavailable, UnsupportedModel, UnsupportedTokenizer
-from edge_runtime.tokenizer.spec import read_spec
+from edge_runtime.tokenizer import open_tokenizer
 from edgert_tools.recipe import Pooling, TaskName
+from edgert_tools.tokenizer_sources import OWN, PATTERNS, find_source
 
 WEIGHTS = "model.safetensors"
 MOST_TOKENS = 512  # without a recipe: longer texts than this are slow on a small board
@@ -20,7 +21,10 @@ MOST_TOKENS = 512  # without a recipe: longer texts than this are slow on a smal
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 _SENTENCE_LAYERS = {"Transformer", "Pooling", "Normalize"}  # of sentence-transformers, that the board has
 # Files beside the weights that decide what a conversion gives.
-_SETTINGS = ("config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
+_SETTINGS = (
+    *("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.txt", "vocab.json", "merges.txt", *PATTERNS),
+)
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -69,12 +73,9 @@ def check_settings(folder: Path) -> Mapping[str, Any]:
         raise SourceUnavailable(f"{folder} has no config.json: it is not a Hugging Face checkpoint folder")
     if config.get("auto_map"):
         raise UnsupportedModel("config.json names the model's own code (auto_map), which is never run")
-    if (folder / "tokenizer.json").is_file():
-        check_tokenizer(folder / "tokenizer.json", config)
-    elif not (folder / "vocab.txt").is_file():
-        raise SourceUnavailable(
-            f"{folder} has no tokenizer.json and no vocab.txt: fetch one of them from upstream (WordPiece only)"
-        )
+    source = find_source(folder)
+    if source.kind == OWN:
+        check_tokenizer(source.file, config)
     return config
 
 
@@ -84,10 +85,10 @@ def check_tokenizer(file: Path, config: Mapping[str, Any]) -> None:
     Raises:
         UnsupportedTokenizer: which of the two it is.
     """
-    spec, rows = read_spec(file), config.get("vocab_size")
-    if isinstance(rows, int) and spec.vocab_size > rows:
+    ids, rows = open_tokenizer(file).vocab_size, config.get("vocab_size")
+    if isinstance(rows, int) and ids > rows:
         raise UnsupportedTokenizer(
-            f"{file.name} gives {spec.vocab_size} token ids, config.json says that the model knows {rows}: "
+            f"{file.name} gives {ids} token ids, config.json says that the model knows {rows}: "
             "they do not belong together"
         )
 
@@ -95,7 +96,7 @@ def check_tokenizer(file: Path, config: Mapping[str, Any]) -> None:
 def settings_sha256(checkpoint: Checkpoint) -> str:
     """One hash of the files beside the weights that decide what a conversion gives."""
     digest = hashlib.sha256()
-    for file in (checkpoint.folder / name for name in _SETTINGS):
+    for file in (file for pattern in _SETTINGS for file in sorted(checkpoint.folder.glob(pattern))):
         if file.is_file():
             digest.update(f"{file.name} {sha256_of(file)}\n".encode())
     return digest.hexdigest()

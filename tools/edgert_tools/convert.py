@@ -22,7 +22,7 @@ from edgert_tools.graph import keep_first_output, load_graph, opset_of, save_gra
 from edgert_tools.head import Head, attach_head, train_head
 from edgert_tools.machine import machine, tool_versions
 from edgert_tools.pack import MODEL, Parts, check_target, complete, install, pack_model, write_golden_rows
-from edgert_tools.parity import check_parity
+from edgert_tools.parity import Comparison, check_parity
 from edgert_tools.progress import Say, Steps, to_stderr
 from edgert_tools.quantize import quantize
 from edgert_tools.recipe import Recipe, Scheme, find_recipe, read_recipe
@@ -113,8 +113,10 @@ class _Conversion:
         """Leave the finished bundle in `work/bundle`."""
         steps = self.steps
         with steps.step("texts to judge on, tokenizer") as note:
-            self.texts, self.tokenizer = self._texts(note)
+            self.tokenizer = tokenizer_file(self.checkpoint, self.work)  # first: texts may have to be downloaded
+            self.texts = self._texts(note)
             self._check_labels()
+            self.comparison = self._compare_tokenizer(note)
         with steps.step("export to ONNX, float32") as note:
             body = self._export(note)
         if self.recipe.head is not None:
@@ -135,14 +137,18 @@ class _Conversion:
         with steps.step("golden rows, report, bundle"):
             return self._finish(candidates)
 
-    def _texts(self, note: Say) -> tuple[Texts, Path]:
-        tokenizer = tokenizer_file(self.checkpoint, self.work)  # first: texts may have to be downloaded
+    def _texts(self, note: Say) -> Texts:
         texts = load_texts(self.recipe, self.data, note)
-        count = check_parity(tokenizer, texts.texts)
-        note(f"{len(texts.texts)} {texts.description}; token ids equal Hugging Face's on {count} texts")
+        note(f"{len(texts.texts)} {texts.description}")
         if texts.dropped:
             note("left out for too few sentences: " + ", ".join(f"{name} ({n})" for name, n in texts.dropped))
-        return texts, tokenizer
+        return texts
+
+    def _compare_tokenizer(self, note: Say) -> Comparison:
+        """Prove on this model's texts and on the built-in ones that the board cuts text as its makers do."""
+        found = check_parity(self.tokenizer, self.texts.texts)
+        note(f"tokenizer ({found.family}) equals {found.oracle} on {found.parity.texts} texts")
+        return found
 
     def _export(self, note: Say) -> Path:
         """Folder with the float graph of the checkpoint, fused and with one output."""
@@ -174,7 +180,7 @@ class _Conversion:
         return TaskSpec("embed", pooling=self.recipe.pooling, normalize=self.recipe.normalize)
 
     def _parts(self, task: TaskSpec) -> Parts:
-        return Parts(self.recipe, self.checkpoint, self.tokenizer, task, self.lock)
+        return Parts(self.recipe, self.checkpoint, self.tokenizer, self.comparison, task, self.lock)
 
     def _check_labels(self) -> None:
         """Refuse labels that the model will not have, before anything takes long."""

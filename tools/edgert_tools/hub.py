@@ -13,8 +13,9 @@ from edge_runtime.errors import EdgertError, SourceUnavailable, UnsupportedModel
 from edgert_tools.cache import cache_folder
 from edgert_tools.checkpoint import WEIGHTS, Checkpoint, check_settings, open_checkpoint, pickle_refusal
 from edgert_tools.progress import Say
+from edgert_tools.tokenizer_sources import PATTERNS
 
-SETTINGS = ("*.json", "*.txt", "README.md")  # the card says the licence
+SETTINGS = ("*.json", "*.txt", *PATTERNS, "README.md")  # the card says the licence
 ALLOWED = ("*.safetensors", *SETTINGS)  # never pickles, never code
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")

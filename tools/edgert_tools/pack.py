@@ -27,6 +27,7 @@ from edge_runtime.pipeline import Pipeline
 from edgert_tools.checkpoint import Checkpoint
 from edgert_tools.graph import inputs_of, load_graph, outputs_of
 from edgert_tools.licence import licence_text
+from edgert_tools.parity import Comparison
 from edgert_tools.quantize import FACTS
 from edgert_tools.recipe import Recipe
 
@@ -48,6 +49,7 @@ class Parts:
     recipe: Recipe
     checkpoint: Checkpoint
     tokenizer: Path
+    comparison: Comparison
     task: TaskSpec
     lock: Mapping[str, str]
 
@@ -66,7 +68,7 @@ def pack_model(folder: Path, scheme: str, parts: Parts) -> Manifest:
         counter=1,
         task=parts.task,
         model=ModelSpec(MODEL, "onnx", scheme, facts.batch_invariant, inputs_of(model), outputs_of(model)),
-        tokenizer=TokenizerSpec(TOKENIZER, "wordpiece"),
+        tokenizer=TokenizerSpec(TOKENIZER, parts.comparison.family, parts.comparison.parity),
         limits=Limits(recipe.max_tokens, recipe.max_texts),
         source=Source(
             model=checkpoint.model,

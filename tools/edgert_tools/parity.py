@@ -1,48 +1,165 @@
-"""Does the board's tokenizer give exactly the ids of Hugging Face `tokenizers` on these texts?"""
+"""Does the board's tokenizer give exactly what Hugging Face `tokenizers` gives?
+
+Everything that a model could see is compared: ids, masks, type ids, offsets, cut texts and pairs, decoded text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from edge_runtime.bundle.manifest import Family, Parity
 from edge_runtime.errors import UnsupportedTokenizer
-from edge_runtime.tokenizer import open_tokenizer
+from edge_runtime.tokenizer.spec import read_spec
+from edge_runtime.tokenizer.spec.kinds import BPE, Unigram, WordLevel, WordPiece
+from edgert_tools.parity_sides import Difference, Sides
+from edgert_tools.parity_texts import ParityTexts, builtin_texts
 
-# Corners that ordinary sentences lack: empty, accents, CJK, emoji, control characters, a written special token.
-CORNERS = (
-    "",
-    " ",
-    "Crème brûlée, ¿sí? ÅNGSTRÖM",
-    "日本語 and 한국어 and ไทย",
-    "👩‍🚀 don't e-mail me\t\n",
-    "zero\u200bwidth \u00a0space \ufffd \x00 x",
-    "a [SEP] b [MASK] c",
-    "supercalifragilisticexpialidocious" * 6,
+SHOWN = 5  # mismatches of one kind that are shortened and shown
+COMPARED = (
+    "ids, attention mask, type ids, special tokens mask, offsets",
+    "one text alone",
+    "written special tokens as control tokens",
+    "texts cut to fit",
+    "texts cut with overflow",
+    "pairs cut with overflow",
+    "decoded text",
 )
+_FAMILIES: dict[type, Family] = {WordPiece: "wordpiece", BPE: "bpe", Unigram: "unigram", WordLevel: "wordlevel"}
+_BATCH = 64
+_SHORTENING_STEPS = 400
+# To be cut a part of the texts is enough, as they repeat the first kind's tokens; a long pair gives hundreds of rows.
+_CUT_TEXTS, _CUT_CHARACTERS = 400, 200
 
 
-def check_parity(tokenizer_file: Path, texts: Iterable[str]) -> int:
-    """Compare on `texts` and on the corners above; special tokens written in a text are plain text on both sides.
+@dataclass(frozen=True)
+class Mismatch:
+    """One difference: what was compared, the shortest text that shows it, what edgert gave and what was right."""
 
-    Returns:
-        How many texts were compared.
+    compared: str
+    text: str
+    found: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared with which oracle, and the first mismatches of each kind."""
+
+    family: Family
+    oracle: str
+    lines: int
+    documents: int
+    characters: int
+    mismatches: int
+    first: tuple[Mismatch, ...]
+
+    @property
+    def parity(self) -> Parity:
+        """The part that goes into a bundle's manifest."""
+        return Parity(self.oracle, self.lines + self.documents, self.characters, self.mismatches, COMPARED)
+
+
+def family_of(tokenizer_file: Path) -> Family:
+    """Give the kind of the tokenizer's model."""
+    return _FAMILIES[type(read_spec(tokenizer_file).model)]
+
+
+def check_parity(tokenizer_file: Path, texts: Sequence[str]) -> Comparison:
+    """Compare on a model's own texts and on the built-in ones.
 
     Raises:
-        UnsupportedTokenizer: the board cannot read the file, or a text's ids differ; says which and where.
+        UnsupportedTokenizer: the board cannot read the file, or gives something else; says what and where.
     """
-    from tokenizers import Tokenizer
+    result = compare(tokenizer_file, builtin_texts(written_tokens(tokenizer_file), lines=600).plus(texts))
+    if result.mismatches:
+        first = result.first[0]
+        raise UnsupportedTokenizer(
+            f"the board's tokenizer differs from Hugging Face's on {first.text[:60]!r} ({first.compared}): "
+            f"{first.found[:200]} instead of {first.expected[:200]}; this checkpoint cannot be served correctly"
+        )
+    return result
 
-    board, reference = open_tokenizer(tokenizer_file), Tokenizer.from_file(str(tokenizer_file))
-    reference.no_padding()
-    reference.no_truncation()
-    reference.encode_special_tokens = True
-    all_texts = [*CORNERS, *texts]
-    for text, encoding in zip(all_texts, reference.encode_batch(all_texts), strict=True):
-        ids = board.encode(text)
-        if ids != encoding.ids:
-            at = next((i for i, pair in enumerate(zip(ids, encoding.ids, strict=False)) if pair[0] != pair[1]), "end")
-            raise UnsupportedTokenizer(
-                f"the board's tokenizer differs from Hugging Face's on {text[:60]!r} at position {at}: "
-                f"{len(ids)} ids instead of {len(encoding.ids)}; this checkpoint cannot be served correctly"
-            )
-    return len(all_texts)
+
+def written_tokens(tokenizer_file: Path) -> list[str]:
+    """Give the contents of the added tokens, control tokens first."""
+    tokens = read_spec(tokenizer_file).added_tokens
+    return [token.content for token in sorted(tokens, key=lambda token: not token.special)]
+
+
+def compare(tokenizer_file: Path, texts: ParityTexts) -> Comparison:
+    """Compare edgert's tokenizer with Hugging Face's.
+
+    Raises:
+        UnsupportedTokenizer: edgert cannot read the file.
+    """
+    import tokenizers
+
+    every = texts.texts
+    some = _spread([text for text in every if len(text) <= _CUT_CHARACTERS], _CUT_TEXTS)
+    plain, control = Sides(tokenizer_file, parse_special=False), Sides(tokenizer_file, parse_special=True)
+    passes: tuple[tuple[Sequence[str], Callable[[Sequence[str]], Iterator[Difference]]], ...] = (
+        (every, plain.batches),
+        (every, plain.alone),
+        (every, control.batches),
+        (some, plain.cut),
+        (some, plain.cut_with_overflow),
+        (some, plain.cut_pairs),
+        (every, plain.decoded),
+    )
+    count, first = 0, []
+    for name, (given, differences) in zip(COMPARED, passes, strict=True):
+        found = list(_in_batches(given, differences))
+        count += len(found)
+        first += [_shortened(name, difference, differences) for difference in found[:SHOWN]]
+    return Comparison(
+        family=family_of(tokenizer_file),
+        oracle=f"tokenizers {tokenizers.__version__}",
+        lines=len(texts.lines),
+        documents=len(texts.documents),
+        characters=texts.characters,
+        mismatches=count,
+        first=tuple(first),
+    )
+
+
+def _in_batches(
+    texts: Sequence[str], differences: Callable[[Sequence[str]], Iterator[Difference]]
+) -> Iterator[Difference]:
+    for at in range(0, len(texts), _BATCH):
+        yield from differences(texts[at : at + _BATCH])
+
+
+def _shortened(
+    name: str, difference: Difference, differences: Callable[[Sequence[str]], Iterator[Difference]]
+) -> Mismatch:
+    """Take away parts of the text, large ones first, for as long as it still shows the difference by itself."""
+
+    def shows(text: str) -> Difference | None:
+        return next(differences([text]), None)
+
+    shortest, size = difference, len(difference.text) // 2
+    steps = iter(range(_SHORTENING_STEPS))
+    while size:
+        shorter = _first(shows(text) for text in _without(shortest.text, size) if next(steps, None) is not None)
+        if shorter is None:
+            size //= 2
+        else:
+            shortest = shorter
+            size = min(size, len(shortest.text) // 2) or int(len(shortest.text) > 1)
+    return Mismatch(name, shortest.text, str(shortest.found), str(shortest.expected))
+
+
+def _without(text: str, size: int) -> Iterator[str]:
+    for at in range(0, len(text), size):
+        yield text[:at] + text[at + size :]
+
+
+def _first(found: Iterable[Difference | None]) -> Difference | None:
+    return next((difference for difference in found if difference is not None), None)
+
+
+def _spread(texts: Sequence[str], count: int) -> Sequence[str]:
+    """Every so many-th text."""
+    return texts[:: max(1, len(texts) // count)]

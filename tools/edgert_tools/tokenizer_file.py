@@ -1,32 +1,24 @@
-"""The `tokenizer.json` of a checkpoint: its own, or made from an old checkpoint's `vocab.txt`."""
+"""The `tokenizer.json` of a checkpoint: its own, or one made of the older files that it ships instead."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from edge_runtime.errors import UnsupportedTokenizer
 from edgert_tools.checkpoint import Checkpoint, check_tokenizer
-from edgert_tools.quiet import quiet
+from edgert_tools.tokenizer_sources import OWN, find_source, make_tokenizer
 
 
 def tokenizer_file(checkpoint: Checkpoint, work: Path) -> Path:
     """Where the file is; a made one is put into `work`.
 
     Raises:
-        UnsupportedTokenizer: there is only a vocabulary, and transformers cannot make a fast tokenizer of it, or one
-            that the board cannot read.
+        UnsupportedTokenizer: none can be made of what is there, or only one that the board cannot read.
+        SourceUnavailable: there is nothing to make one of.
     """
-    own = checkpoint.folder / "tokenizer.json"
-    if own.is_file():
-        return own
-    from transformers import AutoTokenizer
-
-    try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(str(checkpoint.folder), use_fast=True, trust_remote_code=False)
-            made = work / "tokenizer.json"
-            tokenizer.backend_tokenizer.save(str(made))
-    except (OSError, ValueError, AttributeError) as error:
-        raise UnsupportedTokenizer(f"cannot make a tokenizer.json from vocab.txt: {error}") from error
+    source = find_source(checkpoint.folder)
+    if source.kind == OWN:
+        return source.file
+    made = work / OWN
+    make_tokenizer(source, checkpoint.config, made)
     check_tokenizer(made, checkpoint.config)
     return made

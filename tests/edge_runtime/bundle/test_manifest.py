@@ -15,7 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, from_json, read_bundle, seal_bundle, to_json
+from edge_runtime.bundle.manifest import (
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    Parity,
+    from_json,
+    read_bundle,
+    seal_bundle,
+    to_json,
+)
 from edge_runtime.errors import (
     BundleError,
     BundleFileAltered,
@@ -182,6 +190,26 @@ def test_the_model_must_be_among_the_files(bundle: Path) -> None:
     other = dataclasses.replace(manifest, model=dataclasses.replace(manifest.model, file="other.onnx"))
     with pytest.raises(BundleFileMissing, match=r"other\.onnx"):
         from_json(to_json(other))
+
+
+def test_a_parity_report_is_kept(bundle: Path) -> None:
+    manifest = read_bundle(bundle)
+    parity = Parity("tokenizers 0.22.2", 700, 50_000, 0, ("ids", "offsets"))
+    proved = dataclasses.replace(manifest, tokenizer=dataclasses.replace(manifest.tokenizer, parity=parity))
+    assert from_json(to_json(proved)).tokenizer.parity == parity
+
+
+def test_a_tokenizer_that_is_known_to_differ_is_refused(bundle: Path) -> None:
+    parity = {"oracle": "x", "texts": 9, "characters": 9, "mismatches": 1, "compared": ["ids"]}
+    rewrite(bundle, {"tokenizer": {"file": "tokenizer.json", "family": "wordpiece", "parity": parity}})
+    with pytest.raises(BundleError, match="parity report has mismatches"):
+        read_bundle(bundle)
+
+
+def test_an_unknown_family_of_tokenizers_is_refused(bundle: Path) -> None:
+    rewrite(bundle, {"tokenizer": {"file": "tokenizer.json", "family": "novel"}})
+    with pytest.raises(BundleError, match=r"tokenizer\.family.*'wordpiece', 'bpe', 'unigram', 'wordlevel'"):
+        read_bundle(bundle)
 
 
 def test_the_writer_refuses_what_the_reader_would(bundle: Path) -> None:

@@ -15,9 +15,9 @@ pytest.importorskip("tokenizers", reason="the peer is missing: pip install token
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from edge_runtime.tokenizer import open_tokenizer
-from edge_runtime.tokenizer.bert import BertNormalizer, BertPreTokenizer
-from edge_runtime.tokenizer.spec import BertNormalizerSpec
-from edge_runtime.tokenizer.unicode import load_tables
+from edge_runtime.tokenizer.plain.normalizers import open_normalizer
+from edge_runtime.tokenizer.plain.pre_tokenizers import open_pre_tokenizer
+from edge_runtime.tokenizer.spec import kinds
 from tests.edge_runtime.tokenizer.documents import (
     BORDERS,
     MARKS,
@@ -69,7 +69,7 @@ def test_any_batch_is_cut_and_padded_as_the_peer_does(document: dict[str, Any], 
 @pytest.mark.parametrize("flags", [(True, True, True, True), (True, False, False, True), (False, True, True, False)])
 @pytest.mark.parametrize("context", ["a{}b ", "\u302e{}\u0316\U0001d165"])
 def test_every_code_point_is_normalized_as_the_peer_does(flags: tuple[bool, bool, bool, bool], context: str) -> None:
-    ours = BertNormalizer(BertNormalizerSpec(*flags), load_tables())
+    ours = open_normalizer([kinds.BertNormalizer(*flags)])
     clean_text, handle_chinese_chars, strip_accents, lowercase = flags
     peer = normalizers.BertNormalizer(
         clean_text=clean_text,
@@ -82,9 +82,9 @@ def test_every_code_point_is_normalized_as_the_peer_does(flags: tuple[bool, bool
 
 
 def test_every_code_point_is_cut_as_the_peer_does() -> None:
-    ours, peer = BertPreTokenizer(load_tables()), pre_tokenizers.BertPreTokenizer()
+    ours, peer = open_pre_tokenizer((kinds.BertPreTokenizer(),)), pre_tokenizers.BertPreTokenizer()
     for text in every_code_point("a{}b "):
-        assert ours.words(text) == [word for word, _ in peer.pre_tokenize_str(text)]
+        assert ours.words(text, first=True) == [word for word, _ in peer.pre_tokenize_str(text)]
 
 
 @pytest.mark.parametrize("lowercase", [True, False])

@@ -1,0 +1,1 @@
+"""Real texts for measurements and proofs: fetched once, the same documents every time."""
