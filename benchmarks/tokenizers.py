@@ -5,8 +5,9 @@
 Every row is one task with one real tokenizer file. "theirs" is the peer's median, "warm" ours on the second pass,
 "cold" ours on the first pass of a freshly opened tokenizer that has only its compiled file. "warm x" and "cold x" say
 how many times better than the peer that is: MB/s, or the inverse of time or memory. One thread each, interleaved,
-medians of 5 or more. `tokenizers` gets its fastest call, in the newest version, which is fetched into the cache
-together with the other peers. "differ" counts documents whose result is not the one of `tokenizers`: it must be 0.
+medians of 5 or more, of CPU time, which is what a quiet machine takes. `tokenizers` gets its fastest call, in the
+newest version, which is fetched into the cache together with the other peers. "differ" counts documents whose result is
+not the one of `tokenizers`: it must be 0.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="also write the JSON here")
     options = parser.parse_args()
     folders, missing = peer_folders()
-    conditions: dict[str, object] = {"peer": TOKENIZERS, "load before": _load()}
+    conditions: dict[str, object] = {"peer": TOKENIZERS, "clock": "CPU time", "load before": _load()}
     rows: list[Row] = []
     for name in options.family or OPENED:
         rows += _measure(name, folders, options.repeats or (3 if options.quick else 5), options.quick, missing)

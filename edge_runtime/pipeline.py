@@ -5,6 +5,7 @@ The workstation's evaluation, the golden rows and the daemon all take this path,
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 
 from edge_runtime.bundle.manifest import Manifest, read_bundle
 from edge_runtime.engine import Array, Session, open_session
-from edge_runtime.errors import BadRequest, UnsupportedModel
+from edge_runtime.errors import BadRequest, UnsupportedModel, UnsupportedTokenizer
 from edge_runtime.tasks import FloatArray, Task, open_task
 from edge_runtime.tokenizer import Encoded, Tokenizer, open_tokenizer
 
@@ -92,9 +93,19 @@ def open_pipeline(folder: Path, threads: int = 0) -> Pipeline:
         BundleError, UnsupportedModel, UnsupportedTokenizer: with the reason; nothing is half loaded.
     """
     manifest = read_bundle(folder)
-    tokenizer = open_tokenizer(folder / manifest.tokenizer.file)
+    tokenizer = _open_tokenizer(folder, manifest)
     task = open_task(manifest.task)
     return Pipeline(manifest, tokenizer, open_session(folder, manifest.model, threads), task)
+
+
+def _open_tokenizer(folder: Path, manifest: Manifest) -> Tokenizer:
+    """Open the compiled form, if there is one that this edgert can read, else the file that it was made of."""
+    source, compiled = manifest.tokenizer.file, manifest.tokenizer.compiled
+    if compiled is not None:
+        sha256 = next(entry.sha256 for entry in manifest.files if entry.path == source)
+        with contextlib.suppress(UnsupportedTokenizer):  # of another version: the source of truth is at hand
+            return open_tokenizer(folder / compiled, source_sha256=sha256)
+    return open_tokenizer(folder / source)
 
 
 def _joined(parts: Sequence[Result]) -> Result:

@@ -27,6 +27,7 @@ from edge_runtime.mqtt.contract import Address, encode_answer, encode_error, par
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 from edge_runtime.pipeline import Pipeline
+from edge_runtime.tokenizer import Tokenizer
 from edgert_tools.recipe import find_recipe
 from tests.test_docs import DOCUMENTS, ROOT, command, read
 
@@ -89,7 +90,7 @@ def test_python_examples_use_what_there_is(document: Path) -> None:
                 module = importlib.import_module(node.module)
                 assert all(hasattr(module, alias.name) for alias in node.names)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr != "load":
-                owner = {"client": Client, "pipeline": Pipeline}[ast.unparse(node.func.value)]
+                owner = {"client": Client, "pipeline": Pipeline, "tokenizer": Tokenizer}[ast.unparse(node.func.value)]
                 parameters = inspect.signature(getattr(owner, node.func.attr)).parameters
                 assert len(node.args) < len(parameters)  # one is self
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "answer":

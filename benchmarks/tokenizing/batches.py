@@ -66,7 +66,7 @@ def measure_ids(subject: Subject, corpus: str, texts: Sequence[str], peers: Sequ
     rows = [Row(subject.name, task, "MB/s", NAME, theirs, warm, cold, goal, differing)]
     for name, seconds in times.peers.items():
         speed = megabytes / float(np.median(seconds))
-        goal = goals.of_peer(name.split()[0], corpus)
+        goal = goals.of_peer(name, corpus)
         rows.append(Row(subject.name, task, "MB/s", name, speed, warm, cold, goal, differing, wrong[name]))
     return rows
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.tokenizing.hugging_face import Offsets
+from edge_runtime.errors import UnsupportedTokenizer
 from edge_runtime.tokenizer import open_tokenizer
 from edge_runtime.tokenizer.compiled import compile_tokenizer
 from edge_runtime.tokenizer.encoding import Encoded, Tokenizer, Tokens
@@ -30,7 +31,8 @@ def opened(path: Path) -> Core:
 def compiled(path: Path) -> Path:
     """Compile a `tokenizer.json` beside itself."""
     target = path.with_suffix(".edgert")
-    compile_tokenizer(path, target)
+    if not compile_tokenizer(path, target):
+        raise UnsupportedTokenizer(f"{path.name} has no compiled form: there is nothing to be measured")
     return target
 
 

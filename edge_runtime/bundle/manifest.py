@@ -105,11 +105,15 @@ class Parity:
 
 @dataclass(frozen=True)
 class TokenizerSpec:
-    """The tokenizer's file and family; `parity` is None in a bundle that was put together by hand."""
+    """The tokenizer's file and family; `parity` is None in a bundle that was put together by hand.
+
+    `compiled` is the compiled form of `file`, which opens faster; None if there is none.
+    """
 
     file: str
     family: Family
     parity: Parity | None = None
+    compiled: str | None = None
 
 
 @dataclass(frozen=True)
@@ -314,7 +318,10 @@ def _check_values(manifest: Manifest) -> None:
     paths = [entry.path for entry in manifest.files]
     if len(set(paths)) != len(paths):
         raise BundleError("manifest lists a file twice")
-    for role, file in (("model", manifest.model.file), ("tokenizer", manifest.tokenizer.file)):
+    named = [("model", manifest.model.file), ("tokenizer", manifest.tokenizer.file)]
+    if manifest.tokenizer.compiled is not None:
+        named.append(("tokenizer", manifest.tokenizer.compiled))
+    for role, file in named:
         if paths and not any(entry.path == file and entry.role == role for entry in manifest.files):
             raise BundleFileMissing(f"manifest names {file!r} as its {role} but does not list it")
 

@@ -28,7 +28,7 @@ from edge_runtime.tokenizer.encoding import (
 __all__ = ["DecodeStream", "Encoded", "Padding", "Tokenizer", "Tokens", "Truncation", "open_tokenizer"]
 
 
-def open_tokenizer(path: Path, parse_special: bool = False) -> Tokenizer:
+def open_tokenizer(path: Path, parse_special: bool = False, source_sha256: str | None = None) -> Tokenizer:
     """Open a compiled tokenizer, which takes a millisecond or two, or a `tokenizer.json`.
 
     A `tokenizer.json` is compiled first; a large one is kept compiled in the user's cache, under its sha256. One for
@@ -39,10 +39,12 @@ def open_tokenizer(path: Path, parse_special: bool = False) -> Tokenizer:
         parse_special: let special tokens written out in a text, such as a literal `[SEP]`, become control tokens,
             as Hugging Face `tokenizers` does unless told otherwise. By default they are plain text here, because
             texts come from strangers.
+        source_sha256: of the `tokenizer.json` that a compiled file must have been made of.
 
     Raises:
-        UnsupportedTokenizer: the file cannot be read, is damaged, or has a part that edgert does not implement.
+        UnsupportedTokenizer: the file cannot be read, is damaged, was made of another file or for another version of
+            edgert, or has a part that edgert does not implement.
     """
     from edge_runtime.tokenizer.compiled import load  # NumPy and all tables: not before a tokenizer is wanted
 
-    return load(path, parse_special)
+    return load(path, parse_special, source_sha256)

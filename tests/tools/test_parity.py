@@ -12,6 +12,7 @@ import pytest
 
 from edge_runtime.errors import UnsupportedTokenizer, UsageError
 from edge_runtime.tokenizer import open_tokenizer
+from edge_runtime.tokenizer.spec import read_spec
 from edgert_tools import parity_sides
 from edgert_tools.parity import COMPARED, check_parity, compare, family_of, written_tokens
 from edgert_tools.parity_texts import DOCUMENT_LINES, ParityTexts, builtin_texts, file_texts
@@ -43,7 +44,7 @@ def planted(file: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[
 
 
 def test_an_identical_tokenizer_has_no_mismatches(file: Path) -> None:
-    result = compare(file, TEXTS)
+    result = compare(file, lambda tokens: TEXTS)
     assert (result.mismatches, result.first) == (0, ())
     assert (result.family, result.lines, result.documents) == ("wordpiece", 4, 1)
     assert result.characters == sum(map(len, TEXTS.texts))
@@ -89,7 +90,7 @@ def test_a_planted_difference_is_found_where_it_shows_and_made_short(
     kinds: set[str],
     texts: set[str] | None,
 ) -> None:
-    result = compare(planted(change), TEXTS)
+    result = compare(planted(change), lambda tokens: TEXTS)
     assert {mismatch.compared for mismatch in result.first} == kinds
     assert result.mismatches >= len(kinds)
     for mismatch in result.first:
@@ -110,9 +111,9 @@ def test_what_was_proved_is_told_for_the_manifest(file: Path) -> None:
 
 
 def test_the_family_is_that_of_the_model(file: Path, real_tokenizer: Callable[[str], Path]) -> None:
-    assert family_of(file) == "wordpiece"
-    assert family_of(real_tokenizer("gpt2")) == "bpe"
-    assert family_of(real_tokenizer("deberta-v3")) == "unigram"
+    assert family_of(read_spec(file)) == "wordpiece"
+    assert family_of(read_spec(real_tokenizer("moonshine"))) == "bpe"
+    assert family_of(read_spec(real_tokenizer("deberta-v3"))) == "unigram"
 
 
 def test_control_tokens_are_written_first(file: Path) -> None:
@@ -120,7 +121,7 @@ def test_control_tokens_are_written_first(file: Path) -> None:
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True, "special": False}
     document["added_tokens"].insert(0, {"id": 5, "content": "a", **flags})
     file.write_text(json.dumps(document))
-    assert written_tokens(file) == [*tiny.SPECIALS, "a"]
+    assert written_tokens(read_spec(file)) == [*tiny.SPECIALS, "a"]
 
 
 def test_the_built_in_texts_are_the_same_each_time_and_in_many_scripts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from edge_runtime.bundle.manifest import Role, read_bundle, seal_bundle
 from edge_runtime.cli import main
 from edge_runtime.tokenizer import open_tokenizer
+from edge_runtime.tokenizer.compiled import compile_tokenizer
 from edgert_tools import parity_sides
 from edgert_tools.parity import COMPARED
 from tests import tiny
@@ -37,9 +40,22 @@ def test_a_bundle_and_its_file_are_checked(capsys: pytest.CaptureFixture[str], t
     for place in (bundle, bundle / "tokenizer.json"):
         status, said = run(capsys, place, "--corpus", corpus)
         assert status == 0
-        assert f"{place}: wordpiece" in said
+        assert f"{place}: wordpiece, tokenizer.json" in said
         assert "2 lines and 1 documents, 82 characters" in said
         assert "mismatches     0" in said
+
+
+def test_of_a_bundle_the_compiled_form_is_checked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, corpus: Path
+) -> None:
+    bundle = tiny.write_bundle(tmp_path / "bundle")
+    manifest = read_bundle(bundle)
+    assert compile_tokenizer(bundle / "tokenizer.json", bundle / "tokenizer.compiled")
+    named = dataclasses.replace(manifest.tokenizer, compiled="tokenizer.compiled")
+    roles: dict[str, Role] = {entry.path: entry.role for entry in manifest.files}
+    seal_bundle(bundle, dataclasses.replace(manifest, tokenizer=named), {**roles, "tokenizer.compiled": "tokenizer"})
+    status, said = run(capsys, bundle, "--corpus", corpus)
+    assert (status, f"{bundle}: wordpiece, tokenizer.compiled" in said) == (0, True)
 
 
 def test_without_a_corpus_the_built_in_texts_are_taken(capsys: pytest.CaptureFixture[str], bert_folder: Path) -> None:

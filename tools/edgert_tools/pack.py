@@ -24,6 +24,7 @@ from edge_runtime.bundle.manifest import (
 )
 from edge_runtime.errors import BundleError, BundleFileAltered, BundleFileMissing, UnsupportedModel, UsageError
 from edge_runtime.pipeline import Pipeline
+from edge_runtime.tokenizer.compiled import compile_tokenizer
 from edgert_tools.checkpoint import Checkpoint
 from edgert_tools.graph import inputs_of, load_graph, outputs_of
 from edgert_tools.licence import licence_text
@@ -32,7 +33,8 @@ from edgert_tools.quantize import FACTS
 from edgert_tools.recipe import Recipe
 
 MODEL, TOKENIZER, GOLDEN, LICENSE = "model.onnx", "tokenizer.json", "golden.json", "LICENSE.txt"
-_MODEL_ROLES: dict[str, Role] = {MODEL: "model", TOKENIZER: "tokenizer"}
+COMPILED = "tokenizer.compiled"
+_MODEL_ROLES: dict[str, Role] = {MODEL: "model", TOKENIZER: "tokenizer", COMPILED: "tokenizer"}
 _EXTRA_ROLES: dict[str, Role] = {
     GOLDEN: "golden",
     "report.json": "report",
@@ -57,6 +59,7 @@ class Parts:
 def pack_model(folder: Path, scheme: str, parts: Parts) -> Manifest:
     """Seal a folder that holds `model.onnx` into a bundle that runs: tokenizer and manifest are added."""
     shutil.copyfile(parts.tokenizer, folder / TOKENIZER)
+    compiled = COMPILED if compile_tokenizer(folder / TOKENIZER, folder / COMPILED) else None
     model = load_graph(folder / MODEL)
     rank = len(outputs_of(model)[0].shape)
     if rank != _TASK_OUTPUT_RANK[parts.task.name]:
@@ -68,7 +71,7 @@ def pack_model(folder: Path, scheme: str, parts: Parts) -> Manifest:
         counter=1,
         task=parts.task,
         model=ModelSpec(MODEL, "onnx", scheme, facts.batch_invariant, inputs_of(model), outputs_of(model)),
-        tokenizer=TokenizerSpec(TOKENIZER, parts.comparison.family, parts.comparison.parity),
+        tokenizer=TokenizerSpec(TOKENIZER, parts.comparison.family, parts.comparison.parity, compiled),
         limits=Limits(recipe.max_tokens, recipe.max_texts),
         source=Source(
             model=checkpoint.model,
@@ -81,13 +84,17 @@ def pack_model(folder: Path, scheme: str, parts: Parts) -> Manifest:
         lock=parts.lock,
         measured={},
     )
-    return seal_bundle(folder, manifest, _MODEL_ROLES)
+    return seal_bundle(folder, manifest, _roles(manifest))
 
 
 def complete(folder: Path, manifest: Manifest, measured: Mapping[str, object], parts: Parts) -> Manifest:
     """Seal again with measured numbers and the extra files; golden rows and reports are in the folder already."""
     (folder / LICENSE).write_text(licence_text(parts.checkpoint, parts.recipe), encoding="utf-8")
-    return seal_bundle(folder, dataclasses.replace(manifest, measured=measured), {**_MODEL_ROLES, **_EXTRA_ROLES})
+    return seal_bundle(folder, dataclasses.replace(manifest, measured=measured), {**_roles(manifest), **_EXTRA_ROLES})
+
+
+def _roles(manifest: Manifest) -> dict[str, Role]:
+    return {path: role for path, role in _MODEL_ROLES.items() if path != COMPILED or manifest.tokenizer.compiled}
 
 
 def write_golden_rows(folder: Path, pipeline: Pipeline, texts: Sequence[str], rows: int) -> int:

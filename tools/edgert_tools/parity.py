@@ -12,8 +12,8 @@ from pathlib import Path
 from edge_runtime.bundle.manifest import Family, Parity
 from edge_runtime.errors import UnsupportedTokenizer
 from edge_runtime.tokenizer.spec import read_spec
-from edge_runtime.tokenizer.spec.kinds import BPE, Unigram, WordLevel, WordPiece
-from edgert_tools.parity_sides import Difference, Sides
+from edge_runtime.tokenizer.spec.kinds import BPE, TokenizerSpec, Unigram, WordLevel, WordPiece
+from edgert_tools.parity_sides import Difference, both_sides
 from edgert_tools.parity_texts import ParityTexts, builtin_texts
 
 SHOWN = 5  # mismatches of one kind that are shortened and shown
@@ -61,9 +61,14 @@ class Comparison:
         return Parity(self.oracle, self.lines + self.documents, self.characters, self.mismatches, COMPARED)
 
 
-def family_of(tokenizer_file: Path) -> Family:
-    """Give the kind of the tokenizer's model."""
-    return _FAMILIES[type(read_spec(tokenizer_file).model)]
+def family_of(spec: TokenizerSpec) -> Family:
+    """Give the kind of a tokenizer's model."""
+    return _FAMILIES[type(spec.model)]
+
+
+def written_tokens(spec: TokenizerSpec) -> list[str]:
+    """Give the contents of the added tokens, control tokens first."""
+    return [token.content for token in sorted(spec.added_tokens, key=lambda token: not token.special)]
 
 
 def check_parity(tokenizer_file: Path, texts: Sequence[str]) -> Comparison:
@@ -72,7 +77,7 @@ def check_parity(tokenizer_file: Path, texts: Sequence[str]) -> Comparison:
     Raises:
         UnsupportedTokenizer: the board cannot read the file, or gives something else; says what and where.
     """
-    result = compare(tokenizer_file, builtin_texts(written_tokens(tokenizer_file), lines=600).plus(texts))
+    result = compare(tokenizer_file, lambda tokens: builtin_texts(tokens, lines=600).plus(texts))
     if result.mismatches:
         first = result.first[0]
         raise UnsupportedTokenizer(
@@ -82,23 +87,28 @@ def check_parity(tokenizer_file: Path, texts: Sequence[str]) -> Comparison:
     return result
 
 
-def written_tokens(tokenizer_file: Path) -> list[str]:
-    """Give the contents of the added tokens, control tokens first."""
-    tokens = read_spec(tokenizer_file).added_tokens
-    return [token.content for token in sorted(tokens, key=lambda token: not token.special)]
-
-
-def compare(tokenizer_file: Path, texts: ParityTexts) -> Comparison:
+def compare(
+    tokenizer_file: Path,
+    texts_with: Callable[[Sequence[str]], ParityTexts] = builtin_texts,
+    opened: Path | None = None,
+) -> Comparison:
     """Compare edgert's tokenizer with Hugging Face's.
+
+    Args:
+        tokenizer_file: a `tokenizer.json`.
+        texts_with: gives the texts, for the contents of the file's added tokens.
+        opened: its compiled form, if edgert is to open that.
 
     Raises:
         UnsupportedTokenizer: edgert cannot read the file.
     """
     import tokenizers
 
+    spec = read_spec(tokenizer_file)
+    texts = texts_with(written_tokens(spec))
     every = texts.texts
     some = _spread([text for text in every if len(text) <= _CUT_CHARACTERS], _CUT_TEXTS)
-    plain, control = Sides(tokenizer_file, parse_special=False), Sides(tokenizer_file, parse_special=True)
+    plain, control = both_sides(tokenizer_file, opened or tokenizer_file)
     passes: tuple[tuple[Sequence[str], Callable[[Sequence[str]], Iterator[Difference]]], ...] = (
         (every, plain.batches),
         (every, plain.alone),
@@ -108,13 +118,14 @@ def compare(tokenizer_file: Path, texts: ParityTexts) -> Comparison:
         (some, plain.cut_pairs),
         (every, plain.decoded),
     )
-    count, first = 0, []
+    count = 0
+    first: list[Mismatch] = []
     for name, (given, differences) in zip(COMPARED, passes, strict=True):
         found = list(_in_batches(given, differences))
         count += len(found)
-        first += [_shortened(name, difference, differences) for difference in found[:SHOWN]]
+        first += dict.fromkeys(_shortened(name, difference, differences) for difference in found[:SHOWN])
     return Comparison(
-        family=family_of(tokenizer_file),
+        family=family_of(spec),
         oracle=f"tokenizers {tokenizers.__version__}",
         lines=len(texts.lines),
         documents=len(texts.documents),

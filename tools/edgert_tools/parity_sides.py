@@ -24,17 +24,31 @@ class Difference:
     expected: object
 
 
+def both_sides(tokenizer_file: Path, opened: Path) -> tuple[Sides, Sides]:
+    """Give both tokenizers with special tokens that are written in a text as plain text, and as control tokens.
+
+    `opened` is the file that edgert opens, `tokenizer_file` the one that Hugging Face's package does.
+    """
+    from tokenizers import Tokenizer as Reference
+
+    reference = Reference.from_file(str(tokenizer_file))
+    reference.no_padding()
+    reference.no_truncation()
+    plain, control = (open_tokenizer(opened, parse_special) for parse_special in (False, True))
+    return Sides(plain, reference, False), Sides(control, reference, True)
+
+
 class Sides:
     """edgert's tokenizer and Hugging Face's of one file, set to the same treatment of written special tokens."""
 
-    def __init__(self, tokenizer_file: Path, *, parse_special: bool) -> None:
-        from tokenizers import Tokenizer as Reference
+    def __init__(self, board: Tokenizer, reference: Any, parse_special: bool) -> None:
+        self.board, self._reference, self._parse_special = board, reference, parse_special
 
-        self.board: Tokenizer = open_tokenizer(tokenizer_file, parse_special)
-        self.reference: Any = Reference.from_file(str(tokenizer_file))
-        self.reference.no_padding()
-        self.reference.no_truncation()
-        self.reference.encode_special_tokens = not parse_special
+    @property
+    def reference(self) -> Any:
+        """Hugging Face's tokenizer, which is shared, set right."""
+        self._reference.encode_special_tokens = not self._parse_special
+        return self._reference
 
     def batches(self, texts: Sequence[str]) -> Iterator[Difference]:
         """Compare whole rows."""

@@ -83,7 +83,7 @@ class ParityTexts:
         return ParityTexts(self.lines + tuple(lines), self.documents)
 
 
-def builtin_texts(written_tokens: Sequence[str], lines: int = 3000) -> ParityTexts:
+def builtin_texts(written_tokens: Sequence[str] = (), lines: int = 3000) -> ParityTexts:
     """The built-in texts; the same every time.
 
     Args:

@@ -8,16 +8,16 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from edge_runtime.bundle.manifest import MANIFEST, read_bundle
-from edge_runtime.errors import SourceUnavailable
+from edge_runtime.bundle.manifest import MANIFEST, read_bundle, sha256_of
+from edge_runtime.errors import SourceUnavailable, UnsupportedTokenizer
 from edge_runtime.tokenizer import open_tokenizer
 from edge_runtime.tokenizer.plain.reference import ReferenceTokenizer
-from edgert_tools.parity import COMPARED, Comparison, compare, written_tokens
+from edgert_tools.parity import COMPARED, Comparison, compare
 from edgert_tools.parity_texts import builtin_texts, file_texts
 from edgert_tools.tokenizer_sources import OWN, find_source, make_tokenizer
 
@@ -44,11 +44,13 @@ class Check:
     """What was found out about one tokenizer.
 
     Attributes:
-        made: what its file was made of, if the model ships none; else empty.
+        opened: the file that edgert opened: of a bundle the compiled form, if it has one for this edgert.
+        made: what the `tokenizer.json` was made of, if the model ships none; else empty.
         fast: False if only the plain form can run it.
     """
 
     name: str
+    opened: str
     made: str
     fast: bool
     texts: str
@@ -70,12 +72,13 @@ def check_tokenizer_at(place: Path, corpus: Path | None) -> Check:
         BundleError: the bundle is damaged.
     """
     with tempfile.TemporaryDirectory() as work:
-        file, made = _file_of(place, Path(work))
-        texts = builtin_texts(written_tokens(file)) if corpus is None else file_texts(corpus)
-        comparison = compare(file, texts)
-        speed = _measure(file, texts.documents)
-        fast = not isinstance(open_tokenizer(file), ReferenceTokenizer)
-    return Check(str(place), made, fast, "built-in texts" if corpus is None else str(corpus), comparison, speed)
+        files = _files_of(place, Path(work))
+        own = None if corpus is None else file_texts(corpus)
+        comparison = compare(files.source, builtin_texts if own is None else lambda tokens: own, files.opened)
+        speed = _measure(files, (own or builtin_texts()).documents)
+        fast = not isinstance(open_tokenizer(files.opened), ReferenceTokenizer)
+    texts = "built-in texts" if corpus is None else str(corpus)
+    return Check(str(place), files.opened.name, files.made, fast, texts, comparison, speed)
 
 
 def as_json(check: Check) -> str:
@@ -87,7 +90,7 @@ def in_words(check: Check) -> str:
     """All of it for a terminal."""
     compared, speed = check.comparison, check.speed
     lines = [
-        f"{check.name}: {compared.family}" + (f", made of {check.made}" if check.made else ""),
+        f"{check.name}: {compared.family}, {f'made of {check.made}' if check.made else check.opened}",
         f"  compared with  {compared.oracle}, on {check.texts}",
         f"  texts          {compared.lines:,} lines and {compared.documents:,} documents, "
         f"{compared.characters:,} characters",
@@ -110,30 +113,48 @@ def _hanging(head: str, text: str) -> list[str]:
     return textwrap.wrap(text, 100, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
 
 
-def _file_of(place: Path, work: Path) -> tuple[Path, str]:
-    """The `tokenizer.json`, and the name of the file that it was made of."""
+class _Files(NamedTuple):
+    """The `tokenizer.json`, the file that edgert opens, and the name of the file that the first was made of."""
+
+    source: Path
+    opened: Path
+    made: str = ""
+
+
+def _files_of(place: Path, work: Path) -> _Files:
     if place.is_file():
-        return place, ""
+        return _Files(place, place)
     if not place.is_dir():
         raise SourceUnavailable(f"no file or folder {place}")
     if (place / MANIFEST).is_file():
-        return place / read_bundle(place).tokenizer.file, ""
+        return _files_of_bundle(place)
     source = find_source(place)
     if source.kind == OWN:
-        return source.file, ""
+        return _Files(source.file, source.file)
     config = place / "config.json"
     make_tokenizer(source, json.loads(config.read_bytes()) if config.is_file() else {}, work / OWN)
-    return work / OWN, source.file.name
+    return _Files(work / OWN, work / OWN, source.file.name)
 
 
-def _measure(file: Path, documents: Sequence[str]) -> Speed:
+def _files_of_bundle(folder: Path) -> _Files:
+    """The files of a bundle, which is served by its compiled form unless that is for another version of edgert."""
+    named = read_bundle(folder).tokenizer
+    source = folder / named.file
+    if named.compiled is not None:
+        with suppress(UnsupportedTokenizer):
+            open_tokenizer(folder / named.compiled, source_sha256=sha256_of(source))
+            return _Files(source, folder / named.compiled)
+    return _Files(source, source)
+
+
+def _measure(files: _Files, documents: Sequence[str]) -> Speed:
     from tokenizers import Tokenizer
 
     size_mb = sum(len(text.encode()) for text in documents) / 1e6
-    board = open_tokenizer(file)
+    board = open_tokenizer(files.opened)
     first = _seconds(lambda: board.encode_batch(documents))
     again = min(_seconds(lambda: board.encode_batch(documents)) for _ in range(_ROUNDS))
-    reference: Any = Tokenizer.from_file(str(file))
+    reference: Any = Tokenizer.from_file(str(files.source))
     reference.no_padding()
     reference.no_truncation()
     with _one_thread():

@@ -20,7 +20,7 @@ __all__ = ["compile_tokenizer", "compiled_form", "is_compiled", "load", "open_co
 _KEPT_FROM_BYTES = 1 << 20  # of a tokenizer.json: a smaller one is compiled in the time that looking for it takes
 
 
-def load(path: Path, parse_special: bool = False) -> Tokenizer:
+def load(path: Path, parse_special: bool = False, source_sha256: str | None = None) -> Tokenizer:
     """Do what `edge_runtime.tokenizer.open_tokenizer` says."""
     try:
         compiled = is_compiled(path)
@@ -29,6 +29,9 @@ def load(path: Path, parse_special: bool = False) -> Tokenizer:
         raise UnsupportedTokenizer(f"{path.name} cannot be read: {error.strerror}") from error
     if compiled:
         file = open_compiled(path)
+        made_of = file.about["source_sha256"]
+        if source_sha256 not in (None, made_of):
+            raise UnsupportedTokenizer(f"{path.name} was made of another tokenizer.json, sha256 {made_of}")
         return FastTokenizer(file.about, file.arrays, parse_special)
     sha256 = hashlib.sha256(content).hexdigest()
     kept = _kept_path(sha256) if len(content) >= _KEPT_FROM_BYTES else None

@@ -19,6 +19,7 @@ from edge_runtime.tokenizer.spec import kinds, load_document, parse_spec
 from edge_runtime.tokenizer.unicode import load_tables
 from edge_runtime.tokenizer.vector.arrays import ArrayDict, under
 from edge_runtime.tokenizer.vector.family import compile_family, family_of
+from edge_runtime.tokenizer.vector.segments import byte_at
 
 # A model that is there only so that the rest of the document can be read without the vocabulary.
 _STUBS: dict[type, dict[str, Any]] = {
@@ -42,11 +43,14 @@ class Compiled(NamedTuple):
     arrays: ArrayDict
 
 
-def compile_tokenizer(source: Path, target: Path) -> None:
+def compile_tokenizer(source: Path, target: Path) -> bool:
     """Write the compiled form of a `tokenizer.json`; `target` is replaced at once, when all of it is there.
 
+    Returns:
+        Whether there is one: without a fast path for its steps a tokenizer has none, and nothing is written.
+
     Raises:
-        UnsupportedTokenizer: the file is not supported, or has no fast path and so no compiled form.
+        UnsupportedTokenizer: the file is not supported.
     """
     try:
         content = source.read_bytes()
@@ -55,8 +59,9 @@ def compile_tokenizer(source: Path, target: Path) -> None:
     document = load_document(content)
     compiled = compiled_form(document, parse_spec(document), hashlib.sha256(content).hexdigest())
     if compiled is None:
-        raise UnsupportedTokenizer(f"{source.name} has no compiled form: no fast path is known for its steps")
+        return False
     write_compiled(target, compiled.about, compiled.arrays)
+    return True
 
 
 def compiled_form(document: object, spec: kinds.TokenizerSpec, source_sha256: str) -> Compiled | None:
@@ -90,14 +95,11 @@ def compiled_form(document: object, spec: kinds.TokenizerSpec, source_sha256: st
 
 def _piece_arrays(pieces: list[str | None], size: int) -> ArrayDict:
     padded = pieces + [None] * (size - len(pieces))
-    text = "".join(piece or "" for piece in padded)
-    encoded = text.encode()
-    if len(encoded) == len(text):
-        lengths = np.fromiter((len(piece or "") for piece in padded), np.int64, size)
-    else:
-        lengths = np.fromiter((len((piece or "").encode()) for piece in padded), np.int64, size)
+    strings = [piece or "" for piece in padded]
+    content = np.frombuffer("".join(strings).encode(), np.uint8)
+    ends = byte_at(content, np.cumsum(np.fromiter(map(len, strings), np.int64, size)))
     return {
-        "pool": np.frombuffer(encoded, np.uint8),
-        "offsets": np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]).astype(np.int32),
+        "pool": content,
+        "offsets": np.concatenate([np.zeros(1, np.int64), ends]).astype(np.int32),
         "gaps": np.array([at for at, piece in enumerate(padded) if piece is None], np.int32),
     }

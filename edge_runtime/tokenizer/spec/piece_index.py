@@ -81,7 +81,8 @@ class PieceIndex:
         """
         ids = np.full(len(starts), NONE, np.int32)
         short = np.flatnonzero(lengths <= INLINE)
-        self._find_short(ids, short, keys_of(text.words, starts.take(short), lengths.take(short)))
+        if len(self._ids):
+            self._find_short(ids, short, keys_of(text.words, starts.take(short), lengths.take(short)))
         for at in np.flatnonzero(ids == NONE).tolist():
             ids[at] = self._vocab.get(text.at(int(starts[at]), int(lengths[at])), NONE)
         return ids

@@ -4,6 +4,9 @@ In the original a `Sequence` is a chain. It is read as "trim, then put the speci
 is not the same: trimming with `add_prefix_space` treats the first token differently, and after `BertProcessing` or
 `RobertaProcessing` the first token is a special one. (`TemplateProcessing` keeps texts and special tokens apart.)
 
+A template has a place for text A, and for pairs one for each text, in any order; with none, or two, texts would vanish
+or stand twice, and the file is refused.
+
 Source: `processors/*.rs` and `pre_tokenizers/byte_level.rs` (`process_offsets`) of
 https://github.com/huggingface/tokenizers.
 """

@@ -47,7 +47,7 @@ def base_arrays(segments: list[bytes], ids: Ids, counts: Index, singles: int) ->
     """Make the table's arrays.
 
     Args:
-        segments: the first of equal ones counts; those too long to be their own key are left out.
+        segments: all different; those too long to be their own key are left out.
         ids: (tokens,) int32, segment after segment; counts: (segments,) int64.
         singles: one more than the largest id.
     """

@@ -62,8 +62,12 @@ class Bert:
 
     def ids_of(self, segment: str) -> list[int]:
         """Tokenize one segment."""
-        if segment.isascii() and segment.isalnum():
-            return self._ids_of_word(segment.lower() if self._lowercase else segment)
+        if segment.isascii():
+            # Punctuation is a word by itself: what stands before it is known more often than both together.
+            word, mark = (segment, "") if segment.isalnum() else (segment[:-1], segment[-1:])
+            if not mark or (word.isalnum() and mark in string.punctuation):
+                ids = self._ids_of_word(word.lower() if self._lowercase else word)
+                return ids + self._ids_of_word(mark) if mark else ids
         return [token_id for word in self._plain.words(segment) for token_id in self._ids_of_word(word)]
 
     def _ids_of_word(self, word: str) -> list[int]:

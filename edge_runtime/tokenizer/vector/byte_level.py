@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,6 @@ from edge_runtime.tokenizer.vector.splitting import Splitter
 from edge_runtime.tokenizer.vector.words import WordTokens
 
 _NO_BYTE = -1
-_PLAIN_WORD = re.compile(rb" ?[A-Za-z]?[a-z]+").fullmatch  # one word to every expression that is known
 _BYTES = np.full(1 << 16, _NO_BYTE, np.int16)  # by the character that stands for it
 _BYTES[[ord(character) for character in BYTE_CHARACTERS]] = np.arange(256)
 
@@ -50,6 +48,9 @@ class ByteLevel:
         assert found is not None
         splits, self.leads_with_space = found
         self.skips_spaces = False
+        rules = rules_of(splits)
+        assert rules is not None
+        self._marks = frozenset(rules.marks)
         self._normalizer, self._splits = open_normalizer(spec.normalizers), open_pre_tokenizer(splits)
         self._splitter = Splitter(splits)
         self._normalizes = bool(spec.normalizers)
@@ -78,6 +79,8 @@ class ByteLevel:
         known = self._base_words.get(segment.encode())
         if known is not None:
             return known
+        if segment[-1:] in self._marks and segment[-2:-1].isalnum() and segment.isascii():
+            return self.ids_of(segment[:-1]) + self.ids_of(segment[-1])  # a cut that is safe, for parts that are known
         text = self._normalizer.normalize(segment) if self._normalizes and not segment.isascii() else segment
         return [token_id for word in self._splits.words(text, False) for token_id in self._ids_of_word(word.encode())]
 
@@ -263,25 +266,26 @@ def _base(
     singles: int,
 ) -> ArrayDict:
     """Make the frozen table of the strings that are one word to the splits; others never come up as one."""
-    words_of = open_pre_tokenizer(splits).words
-    kept: list[int] = []
-    for at, word in enumerate(words):
-        if len(word) > INLINE:
-            continue
-        if not _PLAIN_WORD(word):
-            try:
-                text = word.decode()
-            except UnicodeDecodeError:
-                continue
-            if len(words_of(text, False)) != 1:
-                continue
-        kept.append(at)
+    short = [
+        (at, text) for at, word in enumerate(words) if len(word) <= INLINE and (text := _decoded(word)) is not None
+    ]
+    texts = [text for _, text in short]
+    bounds = np.concatenate([[0], np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))])
+    parts = np.diff(np.searchsorted(Splitter(splits).bounds("".join(texts), bounds), bounds))
+    kept = [short[at][0] for at in np.flatnonzero(parts == 1).tolist()]
     chosen = [words[at] for at in kept]
     if model.ignore_merges:
         return base_arrays(chosen, ids[kept], np.ones(len(kept), np.int64), singles)
     symbols = byte_ids.take(np.frombuffer(b"".join(chosen), np.uint8))
     merged_ids, counts, _ = BpeEngine(engine).merge(symbols, np.fromiter(map(len, chosen), np.int64, len(chosen)))
     return base_arrays(chosen, merged_ids, counts, singles)
+
+
+def _decoded(word: bytes) -> str | None:
+    try:
+        return word.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _letters(spec: kinds.TokenizerSpec) -> NDArray[np.bool_]:

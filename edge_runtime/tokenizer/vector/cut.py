@@ -134,27 +134,28 @@ class SpaceCutter:
         common &= classes[1:]
         np.not_equal(common, 0, out=cut[1:-1])
         if not raw.isascii():
-            self._beyond_ascii(np.frombuffer(raw, np.uint8), common, cut)
+            buffer = np.frombuffer(raw, np.uint8)
+            self._beyond_ascii(buffer, common, cut)
+            if self._alone_wide:
+                ideograph = (buffer - 0xE5) < 4
+                cut[:-1] |= ideograph
+                cut[_WIDE:] |= ideograph[: len(ideograph) - _WIDE + 1]
+            elif (self._before_wide or self._after_wide) and (b"\xe3\x80" in raw or b"\xef\xbc" in raw):
+                self._beside_wide_marks(buffer, cut)
         cut[forced] = True
         cut[-1] = False
         return np.flatnonzero(cut)
 
     def _beyond_ascii(self, buffer: Bytes, common: NDArray[np.uint8], cut: Flags) -> None:
-        """Take back the cuts after characters that are not solid, or no letters; make those beside ideographs."""
-        doubtful = common & (_SOLID_THEN_SPACE | _LETTER_THEN_MARK)
-        doubtful *= buffer[:-1] >= FIRST_NON_ASCII
+        """Take back the cuts after characters that are not solid, or no letters."""
+        doubtful = (common & np.uint8(_SOLID_THEN_SPACE | _LETTER_THEN_MARK)) != 0
+        doubtful &= buffer[:-1] >= FIRST_NON_ASCII
         at = np.flatnonzero(doubtful)  # index of the character's last byte; it has at least two
         tail = buffer.take(at - 1).astype(np.int64) << 8 | buffer.take(at)
         right = self._solid_end.take(tail) * np.uint8(_SOLID_THEN_SPACE)
         right |= self._letter_end.take(tail) * np.uint8(_LETTER_THEN_MARK)
         rest = common.take(at)
         cut[at + 1] = (rest & (right | (_NEWLINE_THEN | _ALONE))) != 0
-        if self._alone_wide:
-            ideograph = (buffer - 0xE5) < 4
-            cut[:-1] |= ideograph
-            cut[_WIDE:] |= ideograph[: len(ideograph) - _WIDE + 1]
-        elif self._before_wide or self._after_wide:
-            self._beside_wide_marks(buffer, cut)
 
     def _beside_wide_marks(self, buffer: Bytes, cut: Flags) -> None:
         first, second, third = buffer[:-2], buffer[1:-1], buffer[2:]

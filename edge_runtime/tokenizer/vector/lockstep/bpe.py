@@ -15,13 +15,11 @@ from edge_runtime.tokenizer.vector.lockstep import merge_tables
 from edge_runtime.tokenizer.vector.lockstep.hash_table import HashTable, Index
 from edge_runtime.tokenizer.vector.lockstep.long_merge import LongMerge
 from edge_runtime.tokenizer.vector.lockstep.merge_queue import MergeQueue
-from edge_runtime.tokenizer.vector.lockstep.merge_rounds import MergeRounds
+from edge_runtime.tokenizer.vector.lockstep.merge_rounds import FEW, MergeRounds
 from edge_runtime.tokenizer.vector.lockstep.words import Found, Ids, alike, joined
 
 _CELLS = 32_768  # symbols, with room, that are merged in lock-step: their arrays stay in a core's own cache
-_FEW = 16  # words for which the rounds cost more than one merge after another
 _LONG = 4096  # symbols of a word that has rounds of its own
-_SHORT = 40  # symbols up to which looking through all of them beats a queue
 _CUT = 12  # symbols of words in which places are looked for that no merge can join
 
 
@@ -33,13 +31,11 @@ class BpeEngine:
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        results, alone = arrays["results"].view(np.int32), arrays["alone"].view(np.bool_)
-        self._made = arrays["made"].view(np.bool_)
-        pairs, self._joins = HashTable(arrays, "pairs"), HashTable(arrays, "joins")
+        pairs = HashTable(arrays, "pairs")
         id_bits, additive = arrays["layout"].tolist()
         self._additive = bool(additive)
-        self._rounds = MergeRounds(pairs, results, alone, id_bits)
-        self._queue = MergeQueue(pairs, results.data, id_bits)
+        self._queue = MergeQueue(pairs, arrays["results"].view(np.int32).data, id_bits, self._additive)
+        self._rounds = MergeRounds(arrays, pairs, self._queue)
 
     @staticmethod
     def arrays(model: kinds.BPE) -> merge_tables.Arrays:
@@ -48,11 +44,7 @@ class BpeEngine:
 
     def merge_one(self, symbols: list[int]) -> list[tuple[int, int]]:
         """Give the (id, size) of each token of one word, as `merge` does."""
-        return list(zip(*self._one(symbols), strict=True))
-
-    def _one(self, symbols: list[int]) -> tuple[list[int], list[int]]:
-        short = self._additive and len(symbols) <= _SHORT
-        return self._queue.merge_short(symbols) if short else self._queue.merge(symbols)
+        return list(zip(*self._queue.merge(symbols), strict=True))
 
     def merge(self, symbols: Ids, lengths: Index) -> Found:
         """Merge the symbols of words.
@@ -80,9 +72,8 @@ class BpeEngine:
         sizes = lengths.take(long) - 1
         at = np.repeat(ends.take(long) - 1 - np.cumsum(sizes), sizes)
         at += np.arange(len(at))
-        left, right = symbols.take(at), symbols.take(at + 1)
-        apart = self._rounds.find(self._joins, left, right) == self._joins.missing
-        apart &= ~(self._made.take(left) | self._made.take(right))
+        left, right = (self._rounds.shifted(symbols.take(own)) for own in (at, at + 1))
+        apart = self._rounds.joins(left, right) == self._rounds.missing
         last[at[apart]] = True
         piece_ends = np.flatnonzero(last) + 1
         return piece_ends, np.searchsorted(piece_ends, ends, side="right")
@@ -92,13 +83,13 @@ class BpeEngine:
         single = np.flatnonzero(lengths == 1)
         ones = np.ones(len(single), np.int64)
         parts = [(single, Found(symbols.take(starts.take(single)), ones, ones.astype(np.int32)))]
-        for pieces in alike(lengths, np.flatnonzero(lengths > 1), _CELLS, _FEW):
+        for pieces in alike(lengths, np.flatnonzero(lengths > 1), _CELLS, FEW):
             parts.append((pieces, self._merge_alike(symbols, starts.take(pieces), lengths.take(pieces))))
         return joined(parts, len(lengths))
 
     def _merge_alike(self, symbols: Ids, starts: Index, lengths: Index) -> Found:
         """Merge pieces of similar length."""
-        if len(lengths) >= _FEW and self._additive:
+        if len(lengths) >= FEW and self._additive:
             return self._rounds.merge(symbols, starts, lengths)
         spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
         tokens = [self._merge_long(symbols[start:end]) for start, end in spans]
@@ -108,7 +99,7 @@ class BpeEngine:
     def _merge_long(self, symbols: Ids) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
         """Merge one piece: first what goes together, then what is left."""
         if not self._additive or len(symbols) < _LONG:
-            ids, sizes = self._one(symbols.tolist())
+            ids, sizes = self._queue.merge(symbols.tolist())
             return np.array(ids), np.array(sizes)
         rest, firsts = LongMerge(self._rounds, self._rounds.shifted(symbols)).run()
         ids, sizes = self._queue.merge(self._rounds.ids(rest).tolist())

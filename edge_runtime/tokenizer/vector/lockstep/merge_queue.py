@@ -10,6 +10,7 @@ from edge_runtime.tokenizer.vector.lockstep.hash_table import HashTable
 
 Tokens = tuple[list[int], list[int]]
 
+_SHORT = 40  # symbols
 _REMEMBERED = 1 << 15  # pairs
 _POSITION_BITS = 32
 _POSITION = (1 << _POSITION_BITS) - 1
@@ -30,14 +31,24 @@ class PairRanks(dict[int, int]):
 
 
 class MergeQueue:
-    """The merges of a vocabulary; the arguments are those of `MergeRounds`."""
+    """The merges of a vocabulary, for one word.
 
-    def __init__(self, pairs: HashTable, results: Sequence[int], id_bits: int) -> None:
+    Args:
+        pairs, results, id_bits: as for `MergeRounds`.
+        additive: the order of merges is simply that of their ranks.
+    """
+
+    def __init__(self, pairs: HashTable, results: Sequence[int], id_bits: int, additive: bool) -> None:
+        self._short = _SHORT if additive else 0
         self._ranks, self._results, self._missing = PairRanks(pairs), results, pairs.missing
         self._left, self._right = id_bits + pairs.value_bits, pairs.value_bits
 
-    def merge_short(self, symbols: Sequence[int]) -> Tokens:
-        """Give ids and sizes of the tokens; the time is quadratic in the symbols, but small for up to about 40."""
+    def merge(self, symbols: Sequence[int]) -> Tokens:
+        """Give ids and sizes of the tokens of a word of symbols."""
+        return self._merge_short(symbols) if len(symbols) <= self._short else self._merge_long(symbols)
+
+    def _merge_short(self, symbols: Sequence[int]) -> Tokens:
+        """Look through all ranks for each merge, which for few symbols beats a queue."""
         known, results, missing = self._ranks, self._results, self._missing
         to_left, to_right = self._left, self._right
         ids, sizes = list(symbols), [1] * len(symbols)
@@ -56,8 +67,8 @@ class MergeQueue:
                 ranks[at - 1] = known[ids[at - 1] << to_left | result << to_right]
         return ids, sizes
 
-    def merge(self, symbols: Sequence[int]) -> Tokens:
-        """Give ids and sizes of the tokens in O(n log n), with the order of the source to the letter.
+    def _merge_long(self, symbols: Sequence[int]) -> Tokens:
+        """Merge in O(n log n), with the order of the source to the letter.
 
         An entry of its queue is not removed when its pair changes: it counts for as long as the pair found at its
         place gives the same token. That makes a difference only if the pieces of a token do not add up to it.

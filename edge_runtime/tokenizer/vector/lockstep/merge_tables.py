@@ -24,10 +24,10 @@ def arrays_of(model: kinds.BPE) -> Arrays:
     """Give the arrays that `BpeEngine` works on.
 
     Returns:
-        pairs_*: the hash table from pairs of ids to ranks. joins_*: that from pairs of symbols to the lowest rank of a
-        merge that joins them, wherever they stand in its two pieces.
+        pairs_*: the hash table from pairs of ids to ranks. joins_*: that from pairs of symbols to the lowest rank of
+        the merges of two pieces of which one ends with the first symbol, and the next begins with the second.
         results: (merges,) int32, what each merge gives. alone: (merges,) bool, whether that is part of a merge of lower
-        rank. made: (ids,) bool, whether a merge gives this id.
+        rank. made: (ids + 1,) bool, whether a merge gives this id; what is no id is not made.
         layout: (2,) int64, the bits of an id in a key; 1 if the queue's order is simply that of the ranks.
 
     Raises:
@@ -38,27 +38,25 @@ def arrays_of(model: kinds.BPE) -> Arrays:
     count = max(model.vocab.values(), default=0) + 1
     id_bits = count.bit_length()
     rank_bits = min(_KEY_BITS - 2 * id_bits, _MOST_RANK_BITS)
-    if len(left) >= 1 << max(rank_bits, 0):
+    if rank_bits < 1 or len(left) >= 1 << rank_bits:
         raise UnsupportedTokenizer(f"BPE with ids up to {count - 1} and {len(left)} merges is too large")
     ranks = np.arange(len(left))
 
     def keys(first: Index, second: Index) -> Words:
         return (first << id_bits | second).astype(np.uint64) << np.uint64(rank_bits)
 
-    made = np.zeros(count, np.bool_)
+    made = np.zeros(count + 1, np.bool_)
     made[result] = True
     additive = _is_additive(model)
     joined = _joined_symbols(left, right, result, count) if additive else None
-    joins = (left[:0], left[:0]) if joined is None else joined
-    backwards = slice(None, None, -1)  # of equal keys the table keeps the last: here the lowest rank
+    joins = keys(*joined) if joined is not None else np.zeros(0, np.uint64)
+    joins, first = np.unique(joins, return_index=True)
     return {
         **hash_table.build("pairs", keys(left, right), ranks.astype(np.uint64), rank_bits),
-        **hash_table.build(
-            "joins", keys(*joins)[backwards], ranks[: len(joins[0])][backwards].astype(np.uint64), rank_bits
-        ),
+        **hash_table.build("joins", joins, first.astype(np.uint64), rank_bits),
         "results": result.astype(np.int32),
         "alone": _first_uses(left, right, count)[result] < ranks,
-        "made": made if joined is not None else np.ones(count, np.bool_),
+        "made": made if joined is not None else np.ones(count + 1, np.bool_),
         "layout": np.array([id_bits, additive]),
     }
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge_runtime.tokenizer.vector.lockstep.trie import BASE_SHIFT, END, FIELD, FIELD_BITS, Index, Trie
 from edge_runtime.tokenizer.vector.lockstep.words import Found, found_in
 
+_WINDOW = 16_384  # places of a long word that are looked at together: that bounds the memory
 UNKNOWN_PIECE = 0  # a piece is one more than its id, except this one
 Scores = NDArray[np.float64]
 
@@ -60,13 +61,41 @@ class PieceLattice:
             return None
         return self._tokens(links, lengths, rows)
 
-    def _pieces(self, codes: Index, columns: int) -> list[_Pieces]:
-        """Give the pieces that begin at any place, those of each length together."""
+    def best_of_long(self, codes: Index) -> list[tuple[int, int]] | None:
+        """Give (id, size) of the pieces of one long word, as `best` does.
+
+        All pieces of many places are found at once, then they are tried one after another.
+        """
+        size = len(codes)
+        codes = np.append(codes, END)
+        best, links = [0.0] + [-np.inf] * size, [0] * (size + 1)
+        refused = self._unknown_id < 0
+        for first in range(0, size, _WINDOW):
+            pieces = self._pieces(codes, 1, first, min(first + _WINDOW, size))
+            starts, ends, found, scores = (np.concatenate(column) for column in zip(*pieces, strict=True))
+            order = np.argsort(starts, kind="stable")
+            columns = (column.take(order).tolist() for column in (starts, ends, found, scores))
+            for start, end, link, score in zip(*columns, strict=True):
+                score += best[start]
+                if score > best[end]:
+                    if refused and link >> FIELD_BITS == UNKNOWN_PIECE:
+                        return None
+                    best[end], links[end] = score, link
+        tokens = []
+        while size:
+            piece, length = links[size] >> FIELD_BITS, links[size] & FIELD
+            tokens.append((self._unknown_id if piece == UNKNOWN_PIECE else piece - 1, length))
+            size -= length
+        return tokens[::-1]
+
+    def _pieces(self, codes: Index, columns: int, first: int, last: int) -> list[_Pieces]:
+        """Give the pieces that begin at some places, those of each length together."""
         edges, root = self._trie.edges, self._trie.root
-        edge = edges.take(codes + root)
+        edge = edges.take(codes[first:last] + root)
         at = (edge >> BASE_SHIFT == root).nonzero()[0]
         edge = edge.take(at)
-        unknown = codes != END
+        at += first
+        unknown = codes[first:last] != END
         found: list[_Pieces] = []
         length = 1
         while len(at):
@@ -78,7 +107,7 @@ class PieceLattice:
                 scores = self._scores.take(piece - 1)
                 found.append(_Pieces(starts, starts + length * columns, piece << FIELD_BITS | length, scores))
                 if length == 1:
-                    unknown[starts] = False
+                    unknown[starts - first] = False
             node = edge & FIELD
             going = node.nonzero()[0]
             at, node = at.take(going), node.take(going)
@@ -86,7 +115,7 @@ class PieceLattice:
             alive = (edge >> BASE_SHIFT == node).nonzero()[0]
             at, edge = at.take(alive), edge.take(alive)
             length += 1
-        starts = unknown.nonzero()[0]
+        starts = unknown.nonzero()[0] + first
         links = np.full(len(starts), UNKNOWN_PIECE << FIELD_BITS | 1)
         return [*found, _Pieces(starts, starts + columns, links, np.full(len(starts), self._unknown_score))]
 
@@ -95,7 +124,7 @@ class PieceLattice:
 
         A later way to the same place must be truly better; scores are added up in the order of the text, in float64.
         """
-        pieces = self._pieces(codes, columns)
+        pieces = self._pieces(codes, columns, 0, len(codes))
         bounds = np.arange(0, len(codes) + 1, columns)
         parts = [np.searchsorted(own.starts, bounds).tolist() for own in pieces]
         best = np.full(len(codes), -np.inf)

@@ -25,6 +25,7 @@ Array = NDArray[np.generic]
 _UNKNOWN_PENALTY = 10.0  # how much less likely than the rarest piece an unknown character is
 _FEW = 12  # words that one by one take less time than in lock-step
 _CELLS = 65_536  # characters, with room, that go in lock-step: their arrays stay in a core's own cache
+_LONG = 200  # characters of a word whose pieces are found all at once, even if no other word goes along
 _NONE = -1
 
 
@@ -119,7 +120,8 @@ class UnigramEngine:
         tokens: list[tuple[int, int]] = []
         counts = []
         for start, size in zip(starts.tolist(), lengths.tolist(), strict=True):
-            pieces = self._path.best(codes[start : start + size].tolist())
+            own = codes[start : start + size]
+            pieces = self._path.best(own.tolist()) if size < _LONG else self._lattice.best_of_long(own)
             if pieces is None:
                 return None
             tokens += pieces

@@ -24,7 +24,9 @@ SIDES: tuple[Side, ...] = ("left", "right")
 # Before 0.23 an added token that is looked for in normalized text was decoded as it stands in the file.
 _IS_OLD = peer_version.startswith("0.22.")
 
-# What the peer says when one added token took all the white space of another along, and it falls over that.
+# The peer gives no answer: it fell over one added token that took all the white space of another along, or it holds
+# the stride against the special tokens of a single text although there are pairs.
+NO_ANSWER = ""
 _CRASH = "AddedVocabulary bad split"
 
 
@@ -111,7 +113,7 @@ def _rows(encoded: Encoded) -> Iterator[Row]:
 def rows_of_theirs(
     peer: Any, pad_id: int, call: Call, texts: Sequence[str], pairs: Sequence[str] | None
 ) -> list[Row] | str:
-    """Encode with the peer; what it says if it raises."""
+    """Encode with the peer; what it says if it raises, or NO_ANSWER."""
     multiple = call.padding.multiple_of if call.padding.multiple_of > 1 else None
     peer.enable_padding(direction=call.padding.side, pad_id=pad_id, pad_to_multiple_of=multiple)
     try:
@@ -122,6 +124,8 @@ def rows_of_theirs(
             )
         inputs: Sequence[Any] = texts if pairs is None else list(zip(texts, pairs, strict=True))
         encodings = peer.encode_batch(inputs, add_special_tokens=call.special_tokens)
+    except ValueError:
+        return NO_ANSWER
     except BaseException as error:  # noqa: BLE001  (a panic of the original is not an Exception)
         return _reason(error)
     finally:
@@ -136,7 +140,7 @@ def _row(encoding: Any) -> Row:
 
 def differing(ours: list[Row] | str, theirs: list[Row] | str) -> list[str]:
     """Name what differs; two refusals are the same, whatever they say."""
-    if isinstance(theirs, str) and _CRASH in theirs:
+    if theirs == NO_ANSWER:
         return []
     if isinstance(ours, str) or isinstance(theirs, str):
         return [] if isinstance(ours, str) and isinstance(theirs, str) else ["refusal"]
@@ -190,5 +194,5 @@ def encoding_of(peer: Any, text: str) -> Any:
 def _reason(error: BaseException) -> str:
     """Give the words of an error or a panic of the peer, which has no class of its own for either."""
     if type(error) is Exception or type(error).__name__ == "PanicException":
-        return str(error)
+        return NO_ANSWER if _CRASH in str(error) else str(error)
     raise error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,13 @@ def test_unknown_white_space_of_a_unigram_model_is_trimmed_off_offsets() -> None
     none = dict.fromkeys(("truncation", "padding", "normalizer", "pre_tokenizer", "decoder"))
     model = {"type": "Unigram", "unk_id": 0, "byte_fallback": False, "vocab": [["<unk>", 0.0], ["a", -1.0]]}
     trimming = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    document = {"version": "1.0", **none, "added_tokens": [], "post_processor": trimming, "model": model}
+    document: dict[str, Any] = {
+        "version": "1.0",
+        **none,
+        "added_tokens": [],
+        "post_processor": trimming,
+        "model": model,
+    }
     text = "a\u3000 x\u3000a \u3000a"
     encoded = ReferenceTokenizer(spec_of(document)).encode_batch([text], offsets=True)
     assert encoded.offsets is not None

@@ -24,7 +24,7 @@ def bpe(pieces: str, merges: str = "", **options: Any) -> BPE:
         "byte_fallback": False,
         "ignore_merges": False,
     }
-    pairs = [tuple(merge.split("+")) for merge in merges.split()]
+    pairs = [(left, right) for left, right in (merge.split("+") for merge in merges.split())]
     return BPE(kinds.BPE(vocab=vocab, merges=pairs, **{**usual, **options}))
 
 

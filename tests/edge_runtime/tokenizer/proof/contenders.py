@@ -43,15 +43,19 @@ def contenders(document: dict[str, Any], folder: Path, name: str, parse_special:
 
     Raises:
         UnsupportedTokenizer: the document is refused.
+        AssertionError: only its compiled form is.
     """
     reference = ReferenceTokenizer(spec_of(document), parse_special)
-    path = _compiled(document, folder, name)
     fast: Tokenizer = reference
     forgetful: Tokenizer = reference
-    if path is not None:
-        fast = open_tokenizer(path, parse_special)
-        file = open_compiled(path)
-        forgetful = FastTokenizer(file.about, file.arrays, parse_special, budget_bytes=SMALL_BYTES)
+    try:
+        path = _compiled(document, folder, name)
+        if path is not None:
+            fast = open_tokenizer(path, parse_special)
+            file = open_compiled(path)
+            forgetful = FastTokenizer(file.about, file.arrays, parse_special, budget_bytes=SMALL_BYTES)
+    except UnsupportedTokenizer as error:
+        raise AssertionError(f"the plain definition takes what its compiled form refuses: {error}") from error
     return Contenders(fast, forgetful, reference, peer_of(document, parse_special), path is not None)
 
 
@@ -61,8 +65,4 @@ def _compiled(document: dict[str, Any], folder: Path, name: str) -> Path | None:
     if target.exists():
         return target
     source.write_text(json.dumps(document), encoding="utf-8")
-    try:
-        compile_tokenizer(source, target)
-    except UnsupportedTokenizer:
-        return None
-    return target
+    return target if compile_tokenizer(source, target) else None

@@ -63,7 +63,7 @@ def test_one_wrong_number_of_anybody_is_found_and_shown_on_the_shortest_text(
     def change(encoded: Encoded) -> None:
         getattr(encoded, what)[:, :1] += 1
 
-    comparison = _compared(replace(them, **{who: Wrong(getattr(them, who), change)}))
+    comparison = _compared(replace(them, **{who: Wrong(getattr(them, who), change)}))  # type: ignore[arg-type]
     assert comparison.totals["different"] > 0
     assert any(example.startswith(who) and example.endswith("['off']") for example in comparison.examples)
 

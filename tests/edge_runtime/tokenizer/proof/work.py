@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import random
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,15 +81,19 @@ def units(size_bytes: int, fuzz: int, names: tuple[str, ...]) -> Iterator[Unit]:
 
 
 def work(unit: Unit, size_bytes: int, folder: Path) -> Result:
-    """Do one unit in this process."""
+    """Do one unit in this process; one that breaks off is a difference."""
+    try:
+        return _done(unit, size_bytes, folder)
+    except Exception:  # noqa: BLE001  whatever it is, the other units are to be done
+        return Result(unit, {"different": 1}, [traceback.format_exc()])
+
+
+def _done(unit: Unit, size_bytes: int, folder: Path) -> Result:
     rng = random.Random(f"{unit.kind} {unit.name} {unit.at}")
     if unit.kind == "cases":
         return _cases(unit, rng, folder)
     parse_special = unit.kind == "fuzz" and unit.at % 4 == 3
-    try:
-        them, document = _opened(unit.name, parse_special, folder)
-    except UnsupportedTokenizer as refusal:
-        return Result(unit, {"different": 0, "refused": 1}, [str(refusal)])
+    them, document = _opened(unit.name, parse_special, folder)
     comparison = Comparison(them, rng, SHARES[unit.kind])
     comparison.totals["not compiled"] = int(not them.is_compiled)
     if unit.kind == "real":

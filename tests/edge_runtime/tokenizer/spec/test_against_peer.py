@@ -146,7 +146,7 @@ def mutate(rng: random.Random, document: Document) -> Document:
 @pytest.mark.parametrize("family", [*FAMILIES, "bert"])
 def test_a_changed_document_is_refused_or_read_as_the_peer_reads_it(family: str) -> None:
     accepted = 0
-    for seed in range(12):
+    for seed in range(6):
         rng = random.Random(f"{family} {seed}")
         document = random_document(rng) if family == "bert" else random_case(rng, family).document
         for _ in range(MUTATIONS_A_DOCUMENT):
@@ -157,10 +157,10 @@ def test_a_changed_document_is_refused_or_read_as_the_peer_reads_it(family: str)
                 continue
             accepted += 1
             assert_same_as_peer(changed, written_again(changed))
-    assert accepted > 20
+    assert accepted > 10
 
 
-@pytest.mark.parametrize("name", ["minilm", "deepseek-v3", "llama2", "deberta-v3"])
+@pytest.mark.parametrize("name", ["minilm", "llama2", "deberta-v3"])
 def test_real_files_say_the_same_when_the_peer_has_written_them(
     name: str, real_tokenizer: Callable[[str], Path]
 ) -> None:

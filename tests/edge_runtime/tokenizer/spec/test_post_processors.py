@@ -54,6 +54,7 @@ def test_bert_and_roberta_are_templates() -> None:
     assert bert.template.single == roberta.template.single == single
     assert bert.template.pair == (*single, Piece("B", (), 1), Piece(None, (3,), 1))
     assert roberta.template.pair == (*single, SEP_PIECE, Piece("B", (), 0), SEP_PIECE)
+    assert (bert.template.overflow_type_ids, roberta.template.overflow_type_ids) == ((0, 1), (0, 0))
     assert (bert.trim, roberta.trim) == ((), (OffsetTrim(False),))
     assert spec_of(post_processor={**ROBERTA, "trim_offsets": False}).trim == ()
 
