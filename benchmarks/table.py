@@ -28,6 +28,8 @@ def show(
         print(json.dumps(document))
         return
     print(f"{title}\n" + ", ".join(f"{key} {value}" for key, value in host.items()) + "\n")
+    if not rows:
+        return
     names = list(rows[0])
     cells = [names, *[[_cell(row[name]) for name in names] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(names))]

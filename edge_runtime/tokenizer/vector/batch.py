@@ -12,7 +12,7 @@ from edge_runtime.errors import BadRequest
 from edge_runtime.tokenizer.vector.core import Pieces, SegmentCore, merged, one_after_another
 from edge_runtime.tokenizer.vector.family import Family
 from edge_runtime.tokenizer.vector.keys import PADDING, Bytes, Index
-from edge_runtime.tokenizer.vector.lead import NOTHING
+from edge_runtime.tokenizer.vector.lead import NOTHING, Lead
 from edge_runtime.tokenizer.vector.overlay import Ids
 from edge_runtime.tokenizer.vector.plain_way import PlainWay
 from edge_runtime.tokenizer.vector.segments import characters_before
@@ -43,11 +43,11 @@ class Batches:
             BadRequest: a section holds a lone surrogate.
         """
         if self._family.whole_sections:
-            contents, shifts, odd = list(map(encoded, sections)), [0] * len(sections), list[int]()
+            contents, leads, odd = list(map(encoded, sections)), [NOTHING] * len(sections), list[int]()
         else:
-            contents, shifts, odd = self._made_ready(sections, firsts)
+            contents, leads, odd = self._made_ready(sections, firsts)
         with self._lock:
-            pieces = self._spelled_or_not(contents, shifts) if spans else self._grouped(contents, shifts, False)
+            pieces = self._spelled_or_not(contents, leads) if spans else self._grouped(contents, leads, False)
         if odd:
             plain = [self._plain.pieces(sections[at], firsts is None or firsts[at], spans) for at in odd]
             pieces = _with_plain(pieces, np.array(odd), plain)
@@ -55,10 +55,10 @@ class Batches:
 
     def _made_ready(
         self, sections: Sequence[str], firsts: Sequence[bool] | None
-    ) -> tuple[list[bytes], list[int], list[int]]:
-        """Give what of each section is cut, the characters before that (-1: a space is in front), and the odd ones."""
+    ) -> tuple[list[bytes], list[Lead], list[int]]:
+        """Give what of each section is cut, how it was made ready, and which sections cannot be."""
         contents: list[bytes] = []
-        shifts: list[int] = []
+        leads: list[Lead] = []
         odd: list[int] = []
         for at, text in enumerate(sections):
             content = encoded(text)
@@ -69,27 +69,27 @@ class Batches:
             if lead.end - lead.start != len(text):
                 content = text[lead.start : lead.end].encode()
             contents.append(b" " + content if lead.space else content)
-            shifts.append(lead.start - lead.space)
-        return contents, shifts, odd
+            leads.append(lead)
+        return contents, leads, odd
 
-    def _spelled_or_not(self, contents: list[bytes], shifts: list[int]) -> Pieces:
+    def _spelled_or_not(self, contents: list[bytes], leads: list[Lead]) -> Pieces:
         """Tell sections apart by where offsets come from: the tokens' sizes, or what is kept of each segment."""
         if self._family.sizes is None:
-            return self._grouped(contents, shifts, True)
+            return self._grouped(contents, leads, True)
         others = [at for at, content in enumerate(contents) if not self._family.spells(content)]
         if not others:
-            return self._grouped(contents, shifts, True, spelled=True)
+            return self._grouped(contents, leads, True, spelled=True)
         rest = sorted({*range(len(contents))} - {*others})
         sources = [
             (
                 np.array(chosen, np.int64),
-                self._grouped([contents[at] for at in chosen], [shifts[at] for at in chosen], True, spelled),
+                self._grouped([contents[at] for at in chosen], [leads[at] for at in chosen], True, spelled),
             )
             for chosen, spelled in ((others, False), (rest, True))
         ]
         return merged(sources, len(contents))
 
-    def _grouped(self, contents: list[bytes], shifts: list[int], spans: bool, spelled: bool = False) -> Pieces:
+    def _grouped(self, contents: list[bytes], leads: list[Lead], spans: bool, spelled: bool = False) -> Pieces:
         sizes = np.fromiter(map(len, contents), np.int64, len(contents))
         ends = np.cumsum(sizes)
         total = int(ends[-1]) if len(ends) else 0
@@ -97,14 +97,14 @@ class Batches:
         cuts = np.searchsorted(ends, np.arange(GROUP_BYTES, total, GROUP_BYTES)) + 1
         bounds = np.unique(np.concatenate([[0], cuts, [len(contents)]])).tolist()
         parts = [
-            self._group(contents[first:last], sizes[first:last], shifts[first:last], spans, spelled)
+            self._group(contents[first:last], sizes[first:last], leads[first:last], spans, spelled)
             for first, last in itertools.pairwise(bounds)
         ]
         if not parts:
             parts = [self._group([], sizes, [], spans, spelled)]
         return parts[0] if len(parts) == 1 else one_after_another(parts)
 
-    def _group(self, contents: list[bytes], sizes: Index, shifts: list[int], spans: bool, spelled: bool) -> Pieces:
+    def _group(self, contents: list[bytes], sizes: Index, leads: list[Lead], spans: bool, spelled: bool) -> Pieces:
         raw = b"".join(contents)
         begins = np.cumsum(sizes) - sizes
         starts = self._family.cutter.starts(raw, begins)
@@ -118,7 +118,7 @@ class Batches:
         if not spans:
             return Pieces(pieces.ids, counts)
         places = self._spelled(pieces.ids, raw) if spelled else _from_segments(pieces, buffer[: len(raw)], starts)
-        return _counted_by_section(pieces.ids, counts, places, raw, begins, np.array(shifts, np.int64))
+        return _counted_by_section(pieces.ids, counts, places, raw, begins, leads)
 
     def _core(self, spans: bool) -> SegmentCore:
         core = self._cores.get(spans)
@@ -148,17 +148,18 @@ def _from_segments(pieces: Pieces, content: Bytes, starts: Index) -> tuple[Index
 
 
 def _counted_by_section(
-    ids: Ids, counts: Index, places: tuple[Index, Index], raw: bytes, begins: Index, shifts: Index
+    ids: Ids, counts: Index, places: tuple[Index, Index], raw: bytes, begins: Index, leads: list[Lead]
 ) -> Pieces:
     """Count characters from the beginning of each section."""
     before = begins if raw.isascii() else characters_before(np.frombuffer(raw, np.uint8)).take(begins)
-    shift = np.repeat(shifts - before, counts)
+    starts, _, spaces = np.array(leads, np.int64).reshape(-1, 3).T
+    shift = np.repeat(starts - spaces - before, counts)
     first, last = (places[0] + shift).astype(np.int32), (places[1] + shift).astype(np.int32)
-    if (shifts < 0).any():
-        # The space put in front stands for the first character.
-        led = np.repeat(shifts < 0, counts)
-        np.maximum(first, 0, out=first, where=led)
-        np.maximum(last, 1, out=last, where=led)
+    if spaces.any():
+        # The space put in front stands for what the first character stands for.
+        led, start = np.repeat(spaces > 0, counts), np.repeat(starts, counts)
+        np.maximum(first, start, out=first, where=led, casting="unsafe")
+        np.maximum(last, start + 1, out=last, where=led, casting="unsafe")
     return Pieces(ids, counts, first, last)
 
 

@@ -67,6 +67,9 @@ class Metaspace:
         self.cutter = SpaceCutter(part_of("cut", arrays))
         self.base: Base | None = Base.of(part_of("base", arrays), singles)
         self.sizes: Ids | None = arrays.get("sizes")
+        self._literals = tuple(
+            one.pattern.text for one in inner if isinstance(one, kinds.Replace) and len(one.pattern.text) > 1
+        )
         self._soft_ascii = frozenset(arrays["soft_ascii"].tolist())
         self._plain_ascii = bool(arrays["plain_ascii"][0])
         bpe = isinstance(spec.model, kinds.BPE)
@@ -96,6 +99,8 @@ class Metaspace:
             at += 1
             if at == end:
                 return None
+        if self._literals and text.startswith(self._literals, at):
+            return None  # the space in front stands for what the first character stands for: not the first one alone
         if not solid[text[at]] or (at + 1 < end and not (solid[text[at + 1]] or text[at + 1] == " ")):
             return None
         if edges.prefix == "first" and start > 0:

@@ -25,6 +25,10 @@ class PlainWay:
 
     def __init__(self, spec: kinds.TokenizerSpec, tokens_of: Callable[[list[str]], WordTokens]) -> None:
         self._spec, self._tokens_of = spec, tokens_of
+        # Whether a text still begins where it began shows in the alignment only.
+        self._needs_alignment = any(
+            isinstance(one, kinds.Metaspace) and one.prepend_scheme == "first" for one in spec.pre_tokenizers
+        )
 
     @functools.cached_property
     def normalizer(self) -> NormalizerChain:
@@ -41,6 +45,9 @@ class PlainWay:
 
     def pieces(self, text: str, first: bool, spans: bool) -> Pieces:
         """Tokenize one section; `first`: its text begins with it."""
+        if not spans and not self._needs_alignment:
+            tokens = self._tokens_of(self._pre_tokenizer.words(self.normalizer.normalize(text), first))
+            return Pieces(tokens.ids, np.array([len(tokens.ids)], np.int64))
         section = self.normalizer.align(Aligned.of(text))
         return self.normalized(section, first and len(section) > 0 and section.starts[0] == 0, spans)
 

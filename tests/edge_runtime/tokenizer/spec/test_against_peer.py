@@ -34,7 +34,7 @@ MAY_BE_ABSENT = (
     "split",
     "strip_accents",
 )
-VALUES = (
+VALUES: tuple[Any, ...] = (
     None,
     True,
     False,

@@ -28,7 +28,8 @@ def find(vocab: dict[str, int], wanted: list[str]) -> list[int]:
     """Look pieces up all at once."""
     encoded = [piece.encode() for piece in wanted]
     sizes = np.array([len(piece) for piece in encoded], np.int64)
-    return PieceIndex(vocab).find(PieceText(b"".join(encoded)), np.cumsum(sizes) - sizes, sizes).tolist()
+    found: list[int] = PieceIndex(vocab).find(PieceText(b"".join(encoded)), np.cumsum(sizes) - sizes, sizes).tolist()
+    return found
 
 
 @pytest.mark.parametrize("seed", range(8))
