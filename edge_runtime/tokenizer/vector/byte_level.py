@@ -235,7 +235,7 @@ def byte_level_arrays(spec: kinds.TokenizerSpec, singles: int) -> ArrayDict:
         "long_bytes": np.frombuffer(long_bytes, np.uint8),
         **under("cut", cutter_arrays(rules, flags_of(_WHITE), _letters(spec))),
         **under("bpe", engine),
-        **under("base", _base(model, engine, byte_ids, found[0], words, ids, singles)),
+        **under("base", _base(spec, engine, byte_ids, found[0], words, ids, singles)),
     }
 
 
@@ -257,7 +257,7 @@ def _byte_strings(model: kinds.BPE) -> tuple[list[bytes], Ids]:
 
 
 def _base(
-    model: kinds.BPE,
+    spec: kinds.TokenizerSpec,
     engine: ArrayDict,
     byte_ids: Ids,
     splits: tuple[kinds.Split, ...],
@@ -266,15 +266,22 @@ def _base(
     singles: int,
 ) -> ArrayDict:
     """Make the frozen table of the strings that are one word to the splits; others never come up as one."""
+    normalize = open_normalizer(spec.normalizers).normalize
+    # What a normalizer changes never comes up as a word, and as a segment it must not be found before that.
     short = [
-        (at, text) for at, word in enumerate(words) if len(word) <= INLINE and (text := _decoded(word)) is not None
+        (at, text)
+        for at, word in enumerate(words)
+        if len(word) <= INLINE
+        and (text := _decoded(word)) is not None
+        and (not spec.normalizers or text.isascii() or normalize(text) == text)
     ]
     texts = [text for _, text in short]
     bounds = np.concatenate([[0], np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))])
     parts = np.diff(np.searchsorted(Splitter(splits).bounds("".join(texts), bounds), bounds))
     kept = [short[at][0] for at in np.flatnonzero(parts == 1).tolist()]
     chosen = [words[at] for at in kept]
-    if model.ignore_merges:
+    assert isinstance(spec.model, kinds.BPE)
+    if spec.model.ignore_merges:
         return base_arrays(chosen, ids[kept], np.ones(len(kept), np.int64), singles)
     symbols = byte_ids.take(np.frombuffer(b"".join(chosen), np.uint8))
     merged_ids, counts, _ = BpeEngine(engine).merge(symbols, np.fromiter(map(len, chosen), np.int64, len(chosen)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from edge_runtime.tokenizer.encoding import Padding, Tokenizer, Truncation
@@ -120,25 +120,32 @@ class Comparison:
         def alone(text: str) -> bool:
             return bool(differing(self._ours(ours, [text], call, None), self._theirs([text], call, None)))
 
-        culprit = next((text for text in texts if alone(text)), None) if pairs is None else None
-        shown = [*texts, *(pairs or [])][:4] if culprit is None else [shortest(culprit, alone)]
-        self._differ(f"{name}: {names}, {call}, pairs={pairs is not None}, batch of {len(texts)}", shown)
+        what = f"{name}: {names}, {call}, pairs={pairs is not None}, batch of {len(texts)}"
+        self._differ(what, _culprit(texts, pairs, alone))
 
     def _without_offsets(
         self, texts: Sequence[str], call: Call, pairs: Sequence[str] | None, theirs: list[Row]
     ) -> None:
         """The call without offsets goes another way."""
-        encoded = self._them.fast.encode_batch(
-            texts,
-            call.max_tokens,
-            call.truncation,
-            pairs=pairs,
-            padding=call.padding,
-            special_tokens=call.special_tokens,
-        )
-        same = encoded.input_ids.tolist() == [row.ids for row in theirs]
-        if not (same and encoded.attention_mask.tolist() == [row.mask for row in theirs]):
-            self._differ(f"fast, without offsets: {call}, pairs={pairs is not None}, batch of {len(texts)}", texts[:4])
+
+        def same(some: Sequence[str], others: Sequence[str] | None, rows: list[Row] | str) -> bool:
+            encoded = self._them.fast.encode_batch(
+                some,
+                call.max_tokens,
+                call.truncation,
+                pairs=others,
+                padding=call.padding,
+                special_tokens=call.special_tokens,
+            )
+            ours = [*zip(encoded.input_ids.tolist(), encoded.attention_mask.tolist(), strict=True)]
+            return isinstance(rows, list) and ours == [(row.ids, row.mask) for row in rows]
+
+        def alone(text: str) -> bool:
+            return not same([text], None, self._theirs([text], call, None))
+
+        if not same(texts, pairs, theirs):
+            what = f"fast, without offsets: {call}, pairs={pairs is not None}, batch of {len(texts)}"
+            self._differ(what, _culprit(texts, pairs, alone))
 
     def _decoded(self, rows: Sequence[Row]) -> None:
         """Decode each row at once and as a stream, with the special tokens now and then."""
@@ -162,11 +169,13 @@ class Comparison:
         for text in texts:
             if len(text) > SCALAR_CHARACTERS or self._rng.random() > self._shares.alone:
                 continue
-            if (theirs := encoding_of(self._them.peer, text)) is None:
-                continue
-            if self._them.fast.encode(text) != theirs.ids or self._them.fast.count(text) != len(theirs.ids):
-                self._differ("fast, one by one", [text])
+            if self._is_wrong(text):
+                self._differ("fast, one by one", [shortest(text, self._is_wrong)])
             self.totals["texts one by one"] += 1
+
+    def _is_wrong(self, text: str) -> bool:
+        theirs, fast = encoding_of(self._them.peer, text), self._them.fast
+        return theirs is not None and (fast.encode(text) != theirs.ids or fast.count(text) != len(theirs.ids))
 
     def _differ(self, what: str, texts: Sequence[str]) -> None:
         self.totals["different"] += 1
@@ -179,3 +188,9 @@ class Comparison:
         except Exception as error:  # noqa: BLE001  a crash is a difference to be shown, not the end of the proof
             self.totals[f"crashed: {error!r}"[:120]] += 1
             return _CRASHED
+
+
+def _culprit(texts: Sequence[str], pairs: Sequence[str] | None, alone: Callable[[str], bool]) -> list[str]:
+    """One text that differs alone, as short as may be; else the first of them."""
+    found = next((text for text in texts if alone(text)), None) if pairs is None else None
+    return [*texts, *(pairs or [])][:4] if found is None else [shortest(found, alone)]
