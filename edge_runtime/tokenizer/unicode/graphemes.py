@@ -29,7 +29,7 @@ def graphemes(text: str) -> list[str]:
 
 def all_alone(text: str) -> bool:
     """Say True only if every character of the text is a cluster of its own; quick."""
-    return "\r\n" not in text if text.isascii() else not _joiner().search(text)
+    return "\r\n" not in text and (text.isascii() or _all_apart().fullmatch(text) is not None)
 
 
 @functools.cache
@@ -45,8 +45,9 @@ def _by_kind() -> Mapping[str, CodePoints]:
 
 
 @functools.cache
-def _joiner() -> re.Pattern[str]:
-    return re.compile(f"[{joining().pattern()}]|\r\n")
+def _all_apart() -> re.Pattern[str]:
+    # Not a search for one that joins: `re` would go through all ranges beyond U+FFFF for each character that does not.
+    return re.compile(f"[{joining().complement().pattern()}]*+")
 
 
 @functools.cache

@@ -47,7 +47,7 @@ class NormalForm:
 
     def normalize(self, text: str) -> str:
         """Give the normal form of a text."""
-        if text.isascii() or not self._unstable.search(text):
+        if self.is_stable(text):
             return text
         if not self._composing:
             return self._tables.canonical_order(text.translate(self._decomposed))
@@ -74,7 +74,7 @@ class NormalForm:
 
     def is_stable(self, text: str) -> bool:
         """Say True only if the text is in this form; False may be said of such a text, too."""
-        return text.isascii() or not self._unstable.search(text)
+        return text.isascii() or self._all_stable.fullmatch(text) is not None
 
     @functools.cached_property
     def stable(self) -> CodePoints:
@@ -90,6 +90,11 @@ class NormalForm:
         if self._compatible:
             unstable |= tables.compatibility.keys()
         return CodePoints.of(unstable).complement()
+
+    @functools.cached_property
+    def _all_stable(self) -> re.Pattern[str]:
+        # Not a search for an unstable one: `re` would go through all ranges beyond U+FFFF for each character.
+        return re.compile(f"[{self.stable.pattern()}]*+")
 
     @functools.cached_property
     def _unstable(self) -> re.Pattern[str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.tokenizer.plain.aligned import Aligned
 from edge_runtime.tokenizer.plain.normalizers import NormalizerChain, open_normalizer
-from edge_runtime.tokenizer.plain.pre_tokenizers import open_pre_tokenizer
+from edge_runtime.tokenizer.plain.pre_tokenizers import PreTokenizerChain, open_pre_tokenizer
 from edge_runtime.tokenizer.spec import kinds
 from edge_runtime.tokenizer.unicode import load_tables
 from edge_runtime.tokenizer.unicode.graphemes import joining
@@ -57,12 +57,7 @@ class Metaspace:
         assert edges is not None
         self.edges, self.skips_spaces = edges, False
         self.leads_with_space = edges.prefix != "never"
-        self.normalizer = open_normalizer(inner)
-        self._solid = _Solid(self.normalizer)
-        self._white = "".join(
-            chr(code) for first, last in load_tables().white_space.ranges for code in range(first, last + 1)
-        )
-        self._split = open_pre_tokenizer(_inner_pre_tokenizers(spec))
+        self._spec, self._inner = spec, inner
         self.whole_sections = False
         self.cutter = SpaceCutter(part_of("cut", arrays))
         self.base: Base | None = Base.of(part_of("base", arrays), singles)
@@ -74,6 +69,26 @@ class Metaspace:
         self._plain_ascii = bool(arrays["plain_ascii"][0])
         bpe = isinstance(spec.model, kinds.BPE)
         self._model: _CharacterBpe | _Unigram = _CharacterBpe(arrays) if bpe else _Unigram(arrays)
+
+    # These take milliseconds to open, and a tokenizer may never need them.
+
+    @functools.cached_property
+    def normalizer(self) -> NormalizerChain:
+        """What is done to a segment from the inside of a text."""
+        return open_normalizer(self._inner)
+
+    @functools.cached_property
+    def _split(self) -> PreTokenizerChain:
+        return open_pre_tokenizer(_inner_pre_tokenizers(self._spec))
+
+    @functools.cached_property
+    def _solid(self) -> _Solid:
+        return _Solid(self.normalizer)
+
+    @functools.cached_property
+    def _white(self) -> str:
+        ranges = load_tables().white_space.ranges
+        return "".join(chr(code) for first, last in ranges for code in range(first, last + 1))
 
     def spells(self, raw: bytes) -> bool:
         """Say whether tokens stand for the bytes of a text: only a space is written differently, and read as one."""
