@@ -15,6 +15,7 @@ from edge_runtime.tokenizer.assemble import white_edges
 from edge_runtime.tokenizer.compiled.file import write_compiled
 from edge_runtime.tokenizer.decode import pieces_of, special_ids
 from edge_runtime.tokenizer.plain.normalizers import open_normalizer
+from edge_runtime.tokenizer.plain.reference import model_pieces
 from edge_runtime.tokenizer.spec import kinds, load_document, parse_spec
 from edge_runtime.tokenizer.unicode import load_tables
 from edge_runtime.tokenizer.vector.arrays import ArrayDict, under
@@ -88,7 +89,7 @@ def compiled_form(document: object, spec: kinds.TokenizerSpec, source_sha256: st
     added = json.dumps([dataclasses.astuple(token) for token in spec.added_tokens], ensure_ascii=False)
     arrays["added_tokens"] = np.frombuffer(added.encode(), np.uint8)
     if spec.trim:
-        edges = white_edges(pieces)
+        edges = white_edges(model_pieces(spec, size))
         arrays |= {"edges.leading": edges.leading, "edges.trailing": edges.trailing}
     return Compiled(about, arrays)
 

@@ -107,7 +107,7 @@ class ReferenceTokenizer:
         self._template = spec.template
         self.pad_id = spec.pad_id
         self.vocab_size = max(len(pieces), 1 + max(_template_ids(spec.template), default=-1))
-        edges = white_edges(_model_pieces(spec, len(pieces))) if spec.trim else None
+        edges = white_edges(model_pieces(spec, len(pieces))) if spec.trim else None
         self._assembler = Assembler(
             spec.template, spec.pad_id, spec.pad_type_id, spec.trim, edges, spec.template.overflow_type_ids
         )
@@ -223,7 +223,7 @@ def _template_ids(template: kinds.Template) -> set[int]:
     return {token_id for piece in (*template.single, *template.pair) for token_id in piece.ids}
 
 
-def _model_pieces(spec: kinds.TokenizerSpec, size: int) -> list[str | None]:
+def model_pieces(spec: kinds.TokenizerSpec, size: int) -> list[str | None]:
     """Give the model's string of each id; None for added tokens, which are what was found in the text."""
     pieces = pieces_of(replace(spec, added_tokens=()), str)
     return pieces + [None] * (size - len(pieces))

@@ -116,21 +116,21 @@ def test_a_limit_below_the_special_tokens_is_refused_even_when_cutting() -> None
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("q" * 1_000_000, id="one word"),
-        pytest.param(" " * 1_000_000, id="spaces"),
-        pytest.param("'" * 1_000_000, id="apostrophes"),
-        pytest.param("\x00" * 1_000_000, id="NUL"),
-        pytest.param(("q" * 100 + " ") * 10_000, id="words of the greatest length"),
-        pytest.param("a" + "\u302f\u302e\u0301" * 170_000, id="one run of combining marks"),
-        pytest.param("[SEP]" * 200_000, id="special tokens"),
+        pytest.param("q" * 300_000, id="one word"),
+        pytest.param(" " * 300_000, id="spaces"),
+        pytest.param("'" * 300_000, id="apostrophes"),
+        pytest.param("\x00" * 300_000, id="NUL"),
+        pytest.param(("q" * 100 + " ") * 3_000, id="words of the greatest length"),
+        pytest.param("a" + "\u302f\u302e\u0301" * 100_000, id="one run of combining marks"),
+        pytest.param("[SEP]" * 60_000, id="special tokens"),
         pytest.param("".join(map(chr, range(0x10000, 0x10000 + 100_000))), id="ever new characters"),
     ],
 )
-def test_a_megabyte_of_anything_takes_seconds_not_hours(text: str) -> None:
+def test_300_000_characters_of_anything_take_seconds_not_hours(text: str) -> None:
     ours = tokenizer()
     start = time.thread_time()  # other programs on the machine do not count
     ours.count(text)
-    assert time.thread_time() - start < 5.0
+    assert time.thread_time() - start < 3.0
 
 
 def test_threads_share_a_tokenizer_even_while_its_tables_forget(monkeypatch: pytest.MonkeyPatch) -> None:
