@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from edge_runtime.errors import UnsupportedTokenizer
@@ -76,7 +76,7 @@ class TokenFinder:
 
     def __init__(self, tokens: Mapping[str, AddedToken], parse_special: bool) -> None:
         self._tokens, self._parse_special = tokens, parse_special
-        self._lengths = _lengths_by_first(tokens)
+        self._tree = _tree_of(tokens)
         wanted = parse_special or not all(token.special for token in tokens.values())
         self.beginning = re.compile(_beginnings(tokens), re.DOTALL) if wanted and tokens else None
         tables = load_tables()
@@ -115,10 +115,15 @@ class TokenFinder:
 
     def _longest(self, text: str, start: int) -> int:
         """Give the end of the longest token that starts here, 0 if none does."""
-        for length in self._lengths[text[start]]:
-            if text[start : start + length] in self._tokens:
-                return min(start + length, len(text))
-        return 0
+        node, end = self._tree, 0
+        for at in range(start, len(text)):
+            following = node.get(text[at])
+            if following is None:
+                break
+            node = following
+            if node.is_token:
+                end = at + 1
+        return end
 
     def _counts(self, token: AddedToken, text: str, start: int, end: int) -> bool:
         """Say whether a token that was found is one, and not plain text."""
@@ -140,12 +145,24 @@ class TokenFinder:
         return end
 
 
-def _lengths_by_first(contents: Mapping[str, object]) -> dict[str, list[int]]:
-    """Give the lengths of the tokens that start with a character, longest first."""
-    lengths: defaultdict[str, set[int]] = defaultdict(set)
+class _Node(dict[str, "_Node"]):
+    """Next character -> what begins with it; thousands of tokens cost no more than one, and long ones nothing."""
+
+    __slots__ = ("is_token",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_token = False
+
+
+def _tree_of(contents: Iterable[str]) -> _Node:
+    root = _Node()
     for content in contents:
-        lengths[content[0]].add(len(content))
-    return {first: sorted(found, reverse=True) for first, found in lengths.items()}
+        node = root
+        for character in content:
+            node = node.setdefault(character, _Node())
+        node.is_token = True
+    return root
 
 
 def _beginnings(contents: Mapping[str, object]) -> str:
