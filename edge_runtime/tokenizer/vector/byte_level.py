@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from edge_runtime.tokenizer.plain.aligned import Aligned
 from edge_runtime.tokenizer.plain.byte_level import BYTE_CHARACTERS
-from edge_runtime.tokenizer.plain.normalizers import open_normalizer
-from edge_runtime.tokenizer.plain.pre_tokenizers import open_pre_tokenizer
+from edge_runtime.tokenizer.plain.normalizers import NormalizerChain, open_normalizer
+from edge_runtime.tokenizer.plain.pre_tokenizers import PreTokenizerChain, open_pre_tokenizer
 from edge_runtime.tokenizer.spec import kinds
 from edge_runtime.tokenizer.unicode.classes import category_classes, code_point_classes
-from edge_runtime.tokenizer.unicode.normal_forms import normal_form
+from edge_runtime.tokenizer.unicode.normal_forms import NormalForm, normal_form
 from edge_runtime.tokenizer.vector.arrays import ArrayDict, Arrays, part_of, under
 from edge_runtime.tokenizer.vector.base import Base, base_arrays
 from edge_runtime.tokenizer.vector.byte_level_rules import rules_of, splits_of
@@ -46,15 +46,9 @@ class ByteLevel:
     def __init__(self, spec: kinds.TokenizerSpec, arrays: Arrays, singles: int) -> None:
         found = splits_of(spec.pre_tokenizers)
         assert found is not None
-        splits, self.leads_with_space = found
+        self._split_specs, self.leads_with_space = found
         self.skips_spaces = False
-        rules = rules_of(splits)
-        assert rules is not None
-        self._marks = frozenset(rules.marks)
-        self._normalizer, self._splits = open_normalizer(spec.normalizers), open_pre_tokenizer(splits)
-        self._splitter = Splitter(splits)
-        self._normalizes = bool(spec.normalizers)
-        self._forms = [normal_form(form.form) for form in _forms(spec)]
+        self._spec, self._normalizes = spec, bool(spec.normalizers)
         self.whole_sections = not self.leads_with_space
         self.cutter = SpaceCutter(part_of("cut", arrays))
         self.base: Base | None = Base.of(part_of("base", arrays), singles)
@@ -63,6 +57,30 @@ class ByteLevel:
         self._byte_sizes: Ids = arrays["sizes"]
         self.sizes: Ids | None = self._byte_sizes
         self._long = _LongWords(arrays)
+
+    # These read tables of characters, which takes milliseconds, and a vocabulary may know all that ever comes.
+
+    @functools.cached_property
+    def _normalizer(self) -> NormalizerChain:
+        return open_normalizer(self._spec.normalizers)
+
+    @functools.cached_property
+    def _forms(self) -> list[NormalForm]:
+        return [normal_form(form.form) for form in _forms(self._spec)]
+
+    @functools.cached_property
+    def _splits(self) -> PreTokenizerChain:
+        return open_pre_tokenizer(self._split_specs)
+
+    @functools.cached_property
+    def _splitter(self) -> Splitter:
+        return Splitter(self._split_specs)
+
+    @functools.cached_property
+    def _marks(self) -> frozenset[str]:
+        rules = rules_of(self._split_specs)
+        assert rules is not None
+        return frozenset(rules.marks)
 
     def spells(self, raw: bytes) -> bool:
         """Say whether no normalizer changes the text."""
