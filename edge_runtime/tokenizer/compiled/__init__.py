@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 
 from edge_runtime.errors import UnsupportedTokenizer
-from edge_runtime.tokenizer.compiled.compile import Compiled, compile_tokenizer, compiled_form
+from edge_runtime.tokenizer.compiled.compile import compile_tokenizer, compiled_form
 from edge_runtime.tokenizer.compiled.file import FORMAT_VERSION, is_compiled, open_compiled, write_compiled
 from edge_runtime.tokenizer.encoding import Tokenizer
 from edge_runtime.tokenizer.fast import FastTokenizer
 from edge_runtime.tokenizer.plain.reference import ReferenceTokenizer
-from edge_runtime.tokenizer.spec import load_document, parse_spec
+from edge_runtime.tokenizer.spec import load_document, parse_spec, read_content
 
 __all__ = ["compile_tokenizer", "compiled_form", "is_compiled", "load", "open_compiled"]
 
@@ -24,40 +24,38 @@ def load(path: Path, parse_special: bool = False, source_sha256: str | None = No
     """Do what `edge_runtime.tokenizer.open_tokenizer` says."""
     try:
         compiled = is_compiled(path)
-        content = b"" if compiled else path.read_bytes()
     except OSError as error:
         raise UnsupportedTokenizer(f"{path.name} cannot be read: {error.strerror}") from error
     if compiled:
-        file = open_compiled(path)
-        made_of = file.about["source_sha256"]
-        if source_sha256 not in (None, made_of):
-            raise UnsupportedTokenizer(f"{path.name} was made of another tokenizer.json, sha256 {made_of}")
-        return FastTokenizer(file.about, file.arrays, parse_special)
+        return _opened(path, parse_special, source_sha256)
+    content = read_content(path)
     sha256 = hashlib.sha256(content).hexdigest()
     kept = _kept_path(sha256) if len(content) >= _KEPT_FROM_BYTES else None
     if kept is not None and kept.is_file():
         with contextlib.suppress(UnsupportedTokenizer):  # damaged or of another version: it is made anew
-            file = open_compiled(kept)
-            return FastTokenizer(file.about, file.arrays, parse_special)
-    return _compiled_now(path.name, content, sha256, kept, parse_special)
-
-
-def _compiled_now(name: str, content: bytes, sha256: str, kept: Path | None, parse_special: bool) -> Tokenizer:
-    try:
-        document = load_document(content)
-    except (ValueError, RecursionError) as error:
-        raise UnsupportedTokenizer(f"{name} is not UTF-8 JSON: {error}") from error
+            return _opened(kept, parse_special, sha256)
+    document = load_document(content, path.name)
     spec = parse_spec(document)
-    made: Compiled | None = compiled_form(document, spec, sha256)
+    made = compiled_form(document, spec, sha256)
     if made is None:
         return ReferenceTokenizer(spec, parse_special)
     if kept is not None:
         with contextlib.suppress(OSError):  # no room, no right: it works without
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_compiled(kept, made.about, made.arrays)
-            file = open_compiled(kept)  # the pages of the file instead of memory of our own
-            return FastTokenizer(file.about, file.arrays, parse_special)
+            return _opened(kept, parse_special, sha256)  # the pages of the file instead of memory of our own
     return FastTokenizer(made.about, made.arrays, parse_special)
+
+
+def _opened(path: Path, parse_special: bool, source_sha256: str | None) -> FastTokenizer:
+    file = open_compiled(path)
+    try:
+        made_of = file.about["source_sha256"]
+        if source_sha256 not in (None, made_of):
+            raise UnsupportedTokenizer(f"{path.name} was made of another tokenizer.json, sha256 {made_of}")
+        return FastTokenizer(file.about, file.arrays, parse_special)
+    except KeyError as error:
+        raise UnsupportedTokenizer(f"{path.name} lacks {error}: edgert did not write it; make it anew") from error
 
 
 def _kept_path(sha256: str) -> Path:

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edge_runtime.errors import UnsupportedTokenizer
 from edge_runtime.tokenizer.assemble import white_edges
 from edge_runtime.tokenizer.compiled.file import write_compiled
 from edge_runtime.tokenizer.decode import pieces_of, special_ids
 from edge_runtime.tokenizer.plain.normalizers import open_normalizer
 from edge_runtime.tokenizer.plain.reference import model_pieces
-from edge_runtime.tokenizer.spec import kinds, load_document, parse_spec
+from edge_runtime.tokenizer.spec import kinds, load_document, parse_spec, read_content
 from edge_runtime.tokenizer.unicode import load_tables
 from edge_runtime.tokenizer.vector.arrays import ArrayDict, under
 from edge_runtime.tokenizer.vector.family import compile_family, family_of
@@ -53,11 +52,8 @@ def compile_tokenizer(source: Path, target: Path) -> bool:
     Raises:
         UnsupportedTokenizer: the file is not supported.
     """
-    try:
-        content = source.read_bytes()
-    except OSError as error:
-        raise UnsupportedTokenizer(f"{source.name} cannot be read: {error.strerror}") from error
-    document = load_document(content)
+    content = read_content(source)
+    document = load_document(content, source.name)
     compiled = compiled_form(document, parse_spec(document), hashlib.sha256(content).hexdigest())
     if compiled is None:
         return False

@@ -27,7 +27,7 @@ from edge_runtime.tokenizer.spec.post_processors import read_post_processor
 from edge_runtime.tokenizer.spec.pre_tokenizers import read_pre_tokenizers
 from edge_runtime.tokenizer.spec.section import SHOWN, Section, unique_keys
 
-__all__ = ["TokenizerSpec", "parse_spec", "read_spec"]
+__all__ = ["TokenizerSpec", "load_document", "parse_spec", "read_content", "read_spec"]
 
 FORMAT_VERSION = "1.0"
 MAX_FILE_BYTES = 128 * 1024 * 1024  # the largest vocabularies in use, of 262,144 pieces, make 35 MB
@@ -40,6 +40,11 @@ def read_spec(path: Path) -> TokenizerSpec:
     Raises:
         UnsupportedTokenizer: the file cannot be read, is not whole, or has a part that edgert does not implement.
     """
+    return parse_spec(load_document(read_content(path), path.name))
+
+
+def read_content(path: Path) -> bytes:
+    """Read the bytes of a `tokenizer.json`. UnsupportedTokenizer: it cannot be read, or no such file is so large."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -47,7 +52,7 @@ def read_spec(path: Path) -> TokenizerSpec:
         raise UnsupportedTokenizer(f"{path.name} cannot be read: {error.strerror}") from error
     if len(content) > MAX_FILE_BYTES:
         raise UnsupportedTokenizer(f"{path.name} is larger than {MAX_FILE_BYTES} bytes: no tokenizer.json in use is")
-    return parse_spec(load_document(content, path.name))
+    return content
 
 
 def load_document(content: bytes, name: str = "tokenizer.json") -> object:

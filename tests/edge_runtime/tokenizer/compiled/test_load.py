@@ -13,6 +13,7 @@ import pytest
 from edge_runtime.errors import UnsupportedTokenizer
 from edge_runtime.tokenizer import open_tokenizer
 from edge_runtime.tokenizer.compiled import compile_tokenizer
+from edge_runtime.tokenizer.compiled.file import write_compiled
 from edge_runtime.tokenizer.fast import FastTokenizer
 from edge_runtime.tokenizer.plain.reference import ReferenceTokenizer
 from tests.edge_runtime.tokenizer.documents import plain_document
@@ -80,6 +81,12 @@ def test_a_large_source_is_kept_compiled_and_damage_to_that_is_mended(
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedTokenizer, match=r"tokenizer\.json cannot be read"):
         open_tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_a_whole_file_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
+    write_compiled(tmp_path / "t.compiled", {"source_sha256": "0" * 64}, {})
+    with pytest.raises(UnsupportedTokenizer, match="lacks 'document'"):
+        open_tokenizer(tmp_path / "t.compiled")
 
 
 def _ids(path: Path, texts: list[str]) -> list[list[int]]:
