@@ -151,10 +151,9 @@ class FastTokenizer:
 
     def _tokens(self, texts: Sequence[str], spans: bool) -> tuple[Tokens, Blanks | None]:
         """Give the tokens of texts, and the white space of those that are not the vocabulary's string."""
-        if self._may_hold_added:
-            return PartedTexts(self._added, self._batches, self._plain, bool(self._spec.normalizers), spans).tokens(
-                texts
-            )
+        if self._may_hold_added and any(map(self._holds_added, texts)):
+            normalizes = bool(self._spec.normalizers)
+            return PartedTexts(self._added, self._batches, self._plain, normalizes, spans).tokens(texts)
         pieces = self._batches.pieces(texts, None, spans)
         return Tokens(pieces.ids, pieces.counts, pieces.spans), None
 

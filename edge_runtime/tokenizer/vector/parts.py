@@ -40,7 +40,7 @@ class PartedTexts:
 
     Args:
         normalizes: whether there is a normalizer at all.
-        with_spans: give where tokens begin and end, too.
+        spans: give where tokens begin and end, too.
     """
 
     def __init__(self, added: AddedTokens, batches: Batches, plain: PlainWay, normalizes: bool, spans: bool) -> None:
@@ -55,7 +55,8 @@ class PartedTexts:
         """Give the tokens of texts, and the white space of those that are not the vocabulary's string."""
         parts: list[int] = []
         for text in texts:
-            encoded(text)
+            if not text.isascii():
+                encoded(text)  # a lone surrogate is named by its place in the text, not in a part of it
             before = self._places
             for part in self._added.raw.split(text):
                 if part.id == TEXT:
@@ -66,12 +67,13 @@ class PartedTexts:
         pieces = self._merged()
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(pieces.counts)])
         bounds = ends.take(np.concatenate([[0], np.cumsum(parts, dtype=np.int64)]))
-        if pieces.spans is None:
+        spans = pieces.spans
+        if spans is None:
             return Tokens(pieces.ids, np.diff(bounds)), None
         edges = white_edges(found.text for found in self._found)
         at = ends[[found.place for found in self._found]]
         blanks = np.stack([at, edges.leading, edges.trailing], axis=1, dtype=np.int32)
-        return Tokens(pieces.ids, np.diff(bounds), pieces.spans), blanks
+        return Tokens(pieces.ids, np.diff(bounds), spans), blanks
 
     def _section(self, text: str, start: int) -> None:
         """Look for the tokens that stand in normalized text."""
