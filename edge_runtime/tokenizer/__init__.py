@@ -32,7 +32,7 @@ def open_tokenizer(path: Path, parse_special: bool = False, source_sha256: str |
     """Open a compiled tokenizer, which takes a millisecond or two, or a `tokenizer.json`.
 
     A `tokenizer.json` is compiled first; a large one is kept compiled in the user's cache, under its sha256. One for
-    which there is no fast path is opened in its plain form: the same ids, some fifty times slower.
+    which there is no fast path is opened in its plain form: the same ids, but slow.
 
     Args:
         path: the file.

@@ -16,7 +16,7 @@ _LARGEST_BLOCK_BYTES = 31 << 20  # glibc learns from blocks below 32 MiB
 _NONE: Index = np.empty(0, np.int64)
 _NO_KEY = np.uint64((1 << 64) - 1)  # with a first word below 2**63 it is no key
 
-SLICE = 32_768  # segments looked up at a time: their arrays then stay in a core's own cache
+SLICE = 32_768  # segments looked up at a time: enough to make NumPy's cost per call small, few for the cache's sake
 
 
 class Pieces(NamedTuple):

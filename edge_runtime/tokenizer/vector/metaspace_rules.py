@@ -117,7 +117,7 @@ def cut_rules(spec: kinds.TokenizerSpec) -> tuple[CutRules, NDArray[np.bool_]]:
     """Give where else a text may be cut because the model never joins there; and the letters that marks may follow."""
     metaspace, joined = _metaspace(spec), joined_by_model(spec)
     assert joined is not None
-    if spec.pre_tokenizers not in ((), _NO_SPLIT) and (metaspace is None or metaspace.split):
+    if metaspace is not None and metaspace.split:
         return CutRules(), np.zeros(0x110000, np.bool_)
     letter = category_classes({"L": 1, "N": 1}) > 0
     ascii_alnum = np.flatnonzero(letter[:0x80])
@@ -209,17 +209,13 @@ def mapped_code_points(charsmap: bytes) -> NDArray[np.int64]:
     size = int.from_bytes(charsmap[:4], "little") // 4
     units = np.frombuffer(charsmap, "<u4", size, 4).astype(np.int64)
     codes = np.concatenate([np.arange(1, 0xD800), np.arange(0xE000, 0x110000)])
-    encoded = np.frombuffer("".join(map(chr, codes.tolist())).encode("utf-32-le"), np.uint32)
-    text = encoded.tobytes().decode("utf-32-le").encode()
-    raw = np.frombuffer(text + bytes(4), np.uint8).astype(np.int64)
+    raw = np.frombuffer("".join(map(chr, codes.tolist())).encode(), np.uint8).astype(np.int64)
     lengths = 1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000)
     at = np.cumsum(lengths) - lengths
     place = np.full(len(codes), _children(units[:1])[0])
     mapped: list[NDArray[np.int64]] = []
     alive = np.arange(len(codes))
     for step in range(4):
-        alive = alive[lengths[alive] > step]
-        place = place[: len(alive)] if step == 0 else place
         byte = raw[at[alive] + step]
         here = place ^ byte
         inside = here < size

@@ -18,8 +18,7 @@ from edge_runtime.tokenizer.vector.rows import ROW_BYTES, Rows
 Ids = NDArray[np.int32]
 
 USED = np.uint64(1 << 63)  # every value has it, so that none is 0
-_COUNT_SHIFT, _PLACE_MASK = 32, (1 << 32) - 1
-_COUNT_MASK = (1 << 31) - 1
+COUNT_SHIFT, COUNT_MASK, PLACE_MASK = 32, (1 << 31) - 1, (1 << 32) - 1
 
 _EASY_LOAD_PERCENT = 40  # few keys need a second look; kept to as long as the budget allows
 _LOAD_PERCENT = 75
@@ -30,17 +29,17 @@ _LOOKS_PER_ENTRY = 4  # while it is found out which entries are in use
 
 def counts_of(values: Words) -> Index:
     """Give the number of ids that each value stands for."""
-    return (values.view(np.int64) >> _COUNT_SHIFT) & _COUNT_MASK
+    return (values.view(np.int64) >> COUNT_SHIFT) & COUNT_MASK
 
 
 def places_of(values: Words) -> Index:
     """Give where in the pool each value's ids begin."""
-    return values.view(np.int64) & _PLACE_MASK
+    return values.view(np.int64) & PLACE_MASK
 
 
 def values_of(places: Index, counts: Index) -> Words:
     """Give the values of runs of ids in a pool."""
-    return (places | (counts << _COUNT_SHIFT)).view(np.uint64) | USED
+    return (places | (counts << COUNT_SHIFT)).view(np.uint64) | USED
 
 
 def gather(pool: NDArray[np.integer], values: Words) -> tuple[NDArray[np.integer], Index]:

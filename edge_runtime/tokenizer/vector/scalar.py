@@ -8,6 +8,7 @@ from typing import Protocol
 
 from edge_runtime.tokenizer.vector.base import Base
 from edge_runtime.tokenizer.vector.keys import INLINE, MIX_HIGH, MIX_LOW, SHORT, TOP
+from edge_runtime.tokenizer.vector.overlay import COUNT_MASK, COUNT_SHIFT, PLACE_MASK
 
 LONGEST_TEXT = 8_000  # characters; a longer one is better off among the batches
 _MOST_WORDS = 16_384  # remembered in each generation of a dictionary
@@ -16,7 +17,6 @@ ID_BYTES = 8
 
 _ALL, _WORD = (1 << 64) - 1, 8
 _MIX_LOW, _MIX_HIGH, _TOP = int(MIX_LOW), int(MIX_HIGH), int(TOP)
-_COUNT_SHIFT, _PLACE_MASK, _COUNT_MASK = 32, (1 << 32) - 1, (1 << 31) - 1
 
 
 class BaseWords:
@@ -46,7 +46,7 @@ class BaseWords:
         slot = (((spread ^ spread >> 32) * multiplier & _ALL) >> 32) * self._pairs >> 32 << 1
         while value := rows[2 * slot + 1]:
             if rows[2 * slot] == first and self._seconds[slot] == second:
-                place, count = value & _PLACE_MASK, value >> _COUNT_SHIFT & _COUNT_MASK
+                place, count = value & PLACE_MASK, value >> COUNT_SHIFT & COUNT_MASK
                 if count == 1:
                     return [place]
                 return self._pool[place - self._singles : place - self._singles + count].tolist()
