@@ -94,6 +94,7 @@ def open_pipeline(folder: Path, threads: int = 0) -> Pipeline:
     """
     manifest = read_bundle(folder)
     tokenizer = _open_tokenizer(folder, manifest)
+    tokenizer.warm_up()
     task = open_task(manifest.task)
     return Pipeline(manifest, tokenizer, open_session(folder, manifest.model, threads), task)
 

@@ -105,6 +105,9 @@ class Tokenizer(Protocol):
     def vocab_size(self) -> int:
         """One more than the largest id that the tokenizer can give."""
 
+    def warm_up(self) -> None:
+        """Read now what the first texts would wait for."""
+
     def encode(self, text: str) -> list[int]:
         """Give the ids of one text with the template's special tokens, however many they are.
 
@@ -126,7 +129,7 @@ class Tokenizer(Protocol):
         special_tokens: bool = True,
         offsets: bool = False,
     ) -> Encoded:
-        """Encode several texts into arrays of one shape.
+        """Encode several texts into arrays of one shape. Arrays of a single text may be shared, and are read-only then.
 
         Args:
             texts: any number of texts; none gives arrays of shape (0, 0).

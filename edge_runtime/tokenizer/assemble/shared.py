@@ -21,7 +21,7 @@ class SharedRows(dict[int, tuple[IdArray, IdArray]]):
 
     def __missing__(self, length: int) -> tuple[IdArray, IdArray]:
         if length > _LONGEST:
-            return np.ones((1, length), np.int64), self._own_types(length)
+            return _frozen(np.ones((1, length), np.int64)), _frozen(self._own_types(length))
         one_type = self._frame.one_type
         types = self._types[:length].reshape(1, length) if one_type else _frozen(self._own_types(length))
         rows = self._ones[:length].reshape(1, length), types

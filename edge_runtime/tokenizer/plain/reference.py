@@ -112,6 +112,9 @@ class ReferenceTokenizer:
             spec.template, spec.pad_id, spec.pad_type_id, spec.trim, edges, spec.template.overflow_type_ids
         )
 
+    def warm_up(self) -> None:
+        self.tokens(["a"], False)
+
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self._assembler.single(self._ids(text)).input_ids[0].tolist()
         return ids

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from edge_runtime.tokenizer.vector.base import Base
@@ -12,6 +13,7 @@ from edge_runtime.tokenizer.vector.overlay import COUNT_MASK, COUNT_SHIFT, PLACE
 
 LONGEST_TEXT = 8_000  # characters; a longer one is better off among the batches
 _MOST_WORDS = 16_384  # remembered in each generation of a dictionary
+_FIRST_WORDS = 2_048  # that are learned as the beginning of a text, too
 _LONGEST_WORD = 64  # characters of a word that is remembered
 ID_BYTES = 8
 
@@ -109,6 +111,13 @@ class ShortTexts:
         self._first = Words(family.ids_of, " " if family.leads_with_space else "", nothing)
         self._inner = self._first if family.skips_spaces else Words(family.ids_of, " ", nothing)
         self._of_inner = self._inner.__getitem__
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Look words up before they are asked for: inside a text, and the first of them as its beginning, too."""
+        for count, word in enumerate(itertools.islice(words, _MOST_WORDS)):
+            self._inner[word]
+            if count < _FIRST_WORDS:
+                self._first[word]
 
     def framed(self, before: bytes, text: str, after: bytes) -> bytes | None:
         """Give the ids of a text as int64 with others before and after; None: it must go another way.

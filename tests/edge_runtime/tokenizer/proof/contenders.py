@@ -24,7 +24,7 @@ class Contenders:
     """One document, opened by everybody.
 
     Attributes:
-        fast: from the compiled file; a lone short text takes the scalar path, a batch the vector path.
+        fast: from the compiled file, warmed up; a lone short text takes the scalar path, a batch the vector path.
         forgetful: the same with so little memory that it forgets what it has seen, over and over.
         reference: the plain definition.
         peer: Hugging Face `tokenizers`.
@@ -52,6 +52,7 @@ def contenders(document: dict[str, Any], folder: Path, name: str, parse_special:
         path = _compiled(document, folder, name)
         if path is not None:
             fast = open_tokenizer(path, parse_special)
+            fast.warm_up()
             file = open_compiled(path)
             forgetful = FastTokenizer(file.about, file.arrays, parse_special, budget_bytes=SMALL_BYTES)
     except UnsupportedTokenizer as error:
