@@ -15,16 +15,16 @@ from edge_runtime.errors import EdgertError, MissingExtra, UsageError
 
 # name -> (module, extra that its module needs or "")
 COMMANDS = {
-    "ask": ("edge_runtime.commands", ""),
+    "ask": ("edge_runtime.commands.ask", ""),
     "convert": ("edgert_tools.commands", "convert"),
     "demo": ("edgert_tools.commands", "convert"),
-    "inspect": ("edge_runtime.commands", ""),
-    "models": ("edge_runtime.commands", ""),
+    "inspect": ("edge_runtime.commands.bundles", ""),
+    "models": ("edge_runtime.commands.ask", ""),
     "recipes": ("edgert_tools.commands", ""),
-    "serve": ("edge_runtime.commands", ""),
+    "serve": ("edge_runtime.commands.serve", ""),
     "tokenizer": ("edgert_tools.commands", "convert"),
-    "up": ("edge_runtime.commands", ""),
-    "verify": ("edge_runtime.commands", ""),
+    "up": ("edge_runtime.commands.serve", ""),
+    "verify": ("edge_runtime.commands.bundles", ""),
 }
 
 

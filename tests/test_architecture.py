@@ -75,7 +75,7 @@ WORKSTATION = ["tools/edgert_tools/"]
 OUTSIDE: dict[str, list[str]] = {
     "click": [
         "edge_runtime/cli.py",
-        "edge_runtime/commands.py",
+        "edge_runtime/commands/",
         "firmware_bridge/commands.py",
         "tools/edgert_tools/commands.py",
     ],
