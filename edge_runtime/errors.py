@@ -5,6 +5,8 @@ The message says what was found, what was expected and what to do; numbers stay 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class EdgertError(Exception):
     """Anything that edgert refuses or cannot do.
@@ -60,6 +62,13 @@ class BadRequest(EdgertError):
     status = 400
 
 
+class BadTensor(BadRequest):
+    """A tensor is not what its shape, datatype or size says."""
+
+    code = "bad_tensor"
+    status = 422
+
+
 class ReplyTopicRefused(BadRequest):
     """The reply topic is outside the allowed prefixes or is not a topic name; nothing is published to it."""
 
@@ -83,6 +92,20 @@ class DeadlinePassed(EdgertError):
 
     code = "deadline_passed"
     status = 408
+
+
+class Cancelled(EdgertError):
+    """Whoever asked does not want the answer any more."""
+
+    code = "cancelled"
+    status = 409
+
+
+class NotAllowed(EdgertError):
+    """What was asked for is switched off here."""
+
+    code = "not_allowed"
+    status = 403
 
 
 class InputTooLong(EdgertError):
@@ -133,6 +156,21 @@ class Draining(EdgertError):
 
     code = "draining"
     status = 503
+
+
+class NoMemory(EdgertError):
+    """A model does not fit into the memory that models may take."""
+
+    code = "no_memory"
+    status = 503
+
+    def __init__(self, name: str, need_mb: float, budget_mb: float, taken_mb: Mapping[str, float]) -> None:
+        parts = " + ".join(f"{owner} {size:.0f}" for owner, size in taken_mb.items()) or "nothing"
+        super().__init__(
+            f"model {name[:64]!r} needs about {need_mb:.0f} MB of a budget of {budget_mb:.0f} MB, taken are {parts}: "
+            "unload a model, choose a smaller one or raise memory.budget_mb"
+        )
+        self.name, self.need_mb, self.budget_mb, self.taken_mb = name, need_mb, budget_mb, dict(taken_mb)
 
 
 # --- client --------------------------------------------------------------------------------------------------

@@ -56,7 +56,9 @@ def test_every_config_key_is_documented_with_its_default() -> None:
     assert set(rows) == set(keys())
     for key, default in keys().items():
         if isinstance(default, int) or (key in ("broker.url", "broker.root", "runtime.log_level")):
-            assert rows[key].strip().strip("`") == str(default), key
+            assert rows[key].strip().strip("`") == (
+                str(default).lower() if isinstance(default, bool) else str(default)
+            ), key
 
 
 def test_every_manifest_key_and_role_is_documented() -> None:
@@ -86,7 +88,7 @@ def test_the_contract_lists_the_reasons_of_error_replies_and_no_other() -> None:
         for _, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, errors.EdgertError) and kind.code not in _LOCAL
     }
-    to_requests = {400, 401, 404, 408, 413, 415, 429, 503}
+    to_requests = {400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503}
     assert listed == {pair for pair in known if pair[0] in to_requests or pair == (500, "internal")}
 
 

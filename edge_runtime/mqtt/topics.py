@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from edge_runtime.errors import BadRequest, ReplyTopicRefused
 
 ROOT = "edgert/v1"
+Verb = Literal["list", "health", "load", "unload", "cancel"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
 WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_REPLY_TOPIC_BYTES = 256
 _PLAIN = re.compile(r"[^/#+$\0]+(?:/[^/#+$\0]+)*")  # levels that are not empty, without wildcards or $
@@ -20,6 +23,7 @@ class Topics:
     device: str
     root: str = ROOT
     reply_prefixes: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def base(self) -> str:
@@ -32,6 +36,11 @@ class Topics:
         return f"{self.base}/req/#"
 
     @property
+    def group_requests(self) -> str:
+        """The filter for what is asked of the group, shared with its other members."""
+        return f"$share/edgert/{self.root}/g/{self.group}/req/#"
+
+    @property
     def status(self) -> str:
         """Retained `online` or `offline`, the last will."""
         return f"{self.base}/status"
@@ -40,6 +49,28 @@ class Topics:
     def info(self) -> str:
         """Retained JSON about the daemon."""
         return f"{self.base}/info"
+
+    @property
+    def load(self) -> str:
+        """Retained JSON about how much there is to do, for clients that can choose a device."""
+        return f"{self.base}/load"
+
+    @property
+    def stats(self) -> str:
+        """JSON about what was done, now and then."""
+        return f"{self.base}/stats"
+
+    def event(self, source: str) -> str:
+        """Where something happened that nobody asked for just now."""
+        return f"{self.base}/event/{source}"
+
+    def control(self, verb: Verb) -> str:
+        """Where a device is asked for something else than an inference."""
+        return f"{self.base}/req/{verb}"
+
+    def group_infer(self, group: str, model: str) -> str:
+        """Where a request goes that any device of a group may answer."""
+        return f"{self.root}/g/{group}/req/infer/{model}"
 
     def model(self, name: str) -> str:
         """Retained JSON about one model; `+` as name makes the filter of all."""
@@ -53,9 +84,18 @@ class Topics:
         """Where an answer goes that has no reply topic of its own."""
         return f"{self.base}/res/infer/{model}"
 
+    def shared_reply_to(self, verb: Verb) -> str:
+        """Where an answer to a control request goes that has no reply topic of its own."""
+        return f"{self.base}/res/{verb}"
+
     def reply(self, user: str, client: str) -> str:
         """Where a client waits for its answers."""
         return f"{self.root}/r/{user}/{client}"
+
+    def verb_of(self, topic: str) -> Verb | None:
+        """The control request that a topic is for; None: it is for none."""
+        word = topic.removeprefix(f"{self.base}/req/")
+        return next((verb for verb in VERBS if verb == word), None)
 
     def model_of(self, topic: str) -> str:
         """The model that a request topic asks for.
@@ -63,9 +103,13 @@ class Topics:
         Raises:
             BadRequest: not an inference topic, or the model's name is no topic word.
         """
-        kind, _, name = topic.removeprefix(f"{self.base}/req/").partition("/")
+        request = topic.removeprefix(f"{self.base}/req/").removeprefix(f"{self.root}/g/{self.group}/req/")
+        kind, _, name = request.partition("/")
         if kind != "infer":
-            raise BadRequest(f"no such request {kind[:64]!r} here: publish to {self.infer('MODEL')}")
+            verbs = ", ".join(VERBS)
+            raise BadRequest(
+                f"no such request {kind[:64]!r} here: publish to {self.infer('MODEL')}, or ask for {verbs}"
+            )
         if not WORD.fullmatch(name):
             raise BadRequest(f"model name {name[:80]!r} must be 1 to 64 of A-Z a-z 0-9 _ . -")
         return name

@@ -52,7 +52,7 @@ def test_a_v5_request_is_read() -> None:
     assert (request.model, request.texts, request.form, request.id) == ("tiny", ("hello",), "text", "7")
     assert request.deadline_s == 1.5
     assert request.user == "ann/phone"
-    assert request.address == Address(REPLY, 1, enveloped=False, correlation=b"\x01\x02")
+    assert request.address == Address(REPLY, 1, enveloped=False, correlation=b"\x01\x02", server="hub")
 
 
 def test_the_nearer_of_deadline_and_expiry_counts() -> None:
@@ -64,7 +64,7 @@ def test_a_v311_request_carries_all_in_its_json() -> None:
     body = {"id": "a1", "reply_to": "edgert/v1/r/ha/x", "deadline_ms": 250, "text": ["a", "b"], "transaction": "t9"}
     request = parse_request(v311(body), TOPICS, LIMIT)
     assert (request.texts, request.form, request.deadline_s) == (("a", "b"), "texts", 0.25)
-    assert request.address == Address("edgert/v1/r/ha/x", 1, enveloped=True, id="a1", transaction="t9")
+    assert request.address == Address("edgert/v1/r/ha/x", 1, enveloped=True, id="a1", transaction="t9", server="hub")
 
 
 def test_without_reply_to_the_answer_goes_to_the_shared_topic() -> None:
@@ -146,10 +146,10 @@ def test_another_kind_of_request_is_refused_by_name() -> None:
         (b'{"text": "x", "deadline_ms": "soon"}', "bad_request"),
         (b'{"text": "x", "deadline_ms": 1' + b"0" * 400 + b"}", "bad_request"),
         (b'{"text": "x", "parameters": []}', "bad_request"),
-        (b'{"inputs": {}}', "bad_request"),
-        (b'{"inputs": [{"datatype": "FP32", "shape": [1], "data": [1]}]}', "bad_request"),
-        (b'{"inputs": [{"datatype": "BYTES", "shape": [4294967296, 4294967296], "data": ["a"]}]}', "bad_request"),
-        (b'{"inputs": [{"datatype": "BYTES", "shape": [-1], "data": ["a"]}]}', "bad_request"),
+        (b'{"inputs": {}}', "bad_tensor"),
+        (b'{"inputs": [{"datatype": "FP32", "shape": [1], "data": [1]}]}', "bad_tensor"),
+        (b'{"inputs": [{"datatype": "BYTES", "shape": [4294967296, 4294967296], "data": ["a"]}]}', "bad_tensor"),
+        (b'{"inputs": [{"datatype": "BYTES", "shape": [-1], "data": ["a"]}]}', "bad_tensor"),
         (b"[" * 5000, "bad_request"),
         (b'{"text": "' + b"x" * LIMIT + b'"}', "payload_too_large"),
     ],
@@ -157,7 +157,7 @@ def test_another_kind_of_request_is_refused_by_name() -> None:
 def test_a_bad_body_is_refused_with_a_reply(body: bytes, code: str) -> None:
     refused = refusal(v5(body))
     assert refused.error.code == code
-    assert refused.address == Address(REPLY, 1, enveloped=False, correlation=b"\x01\x02")
+    assert refused.address == Address(REPLY, 1, enveloped=False, correlation=b"\x01\x02", server="hub")
     assert refusal(v311(body)).error.code == code
 
 
@@ -183,7 +183,7 @@ def test_a_v5_answer_carries_status_and_timing_as_properties() -> None:
         qos=1,
         correlation=b"\x01\x02",
         content_type="application/json",
-        user=(("status", "200"), ("queue-us", "10"), ("infer-us", "200")),
+        user=(("status", "200"), ("server", "hub"), ("queue-us", "10"), ("infer-us", "200")),
     )
 
 
@@ -194,6 +194,7 @@ def test_a_v311_answer_carries_all_in_its_json() -> None:
     assert json.loads(reply.payload) == {
         "id": "5",
         "transaction": 9,
+        "server": "hub",
         "status": "ok",
         "code": 200,
         "queue_us": 10,
@@ -240,7 +241,7 @@ def test_a_bad_model_name_is_told_to_the_reply_to_of_a_v311_request() -> None:
         )
         with pytest.raises(Refused) as caught:
             parse_request(message, TOPICS, LIMIT)
-        assert caught.value.address == Address("edgert/v1/r/ha/x", 1, enveloped=True, id="7")
+        assert caught.value.address == Address("edgert/v1/r/ha/x", 1, enveloped=True, id="7", server="hub")
 
 
 @pytest.mark.parametrize("payload", [b"{}", b"\xff", b'{"reply_to":"#"}', b'{"reply_to":5}', b'{"transaction":[]}'])

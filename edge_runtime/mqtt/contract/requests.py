@@ -1,0 +1,229 @@
+"""A message that arrived on a request topic: what it asks for, or why it is not taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from edge_runtime.errors import BadRequest, BadTensor, EdgertError, ReplyTopicRefused
+from edge_runtime.mqtt.contract.address import (
+    MAX_CORRELATION_BYTES,
+    Address,
+    address_of_envelope,
+    address_of_properties,
+    checked_id,
+)
+from edge_runtime.mqtt.contract.bodies import Body, read_body
+from edge_runtime.mqtt.message import Message
+from edge_runtime.mqtt.topics import Topics, Verb
+
+Form = Literal["text", "texts", "tensors"]
+Priority = Literal["low", "normal", "high"]
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One inference asked for.
+
+    Attributes:
+        deadline_s: the time left, in seconds, when the message arrived; None for ever.
+        stream: the answer may come in pieces.
+        wants_binary: tensors of the answer are to be bytes.
+    """
+
+    model: str
+    texts: tuple[str, ...]
+    form: Form
+    truncate: bool
+    address: Address
+    id: str | None = None
+    user: str = ""
+    deadline_s: float | None = None
+    size_bytes: int = 0
+    priority: Priority = "normal"
+    stream: bool = False
+    wants_binary: bool = False
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a device is asked besides inferences; `folder` is a bundle's, for `load`."""
+
+    verb: Verb
+    address: Address
+    user: str = ""
+    model: str | None = None
+    folder: str | None = None
+    id: str | None = None
+
+
+class Refused(Exception):
+    """A message that is not a request we take: the reason, and where to say so (None: nowhere)."""
+
+    def __init__(self, error: EdgertError, address: Address | None) -> None:
+        super().__init__(str(error))
+        self.error, self.address = error, address
+
+
+def parse(message: Message, topics: Topics, max_payload_bytes: int) -> Request | Control:
+    """Read a message that arrived on a request topic.
+
+    Raises:
+        Refused: with the `EdgertError` and, whenever there is one, the address for the error reply.
+    """
+    verb = topics.verb_of(message.topic)
+    if verb is None:
+        return parse_request(message, topics, max_payload_bytes)
+    body, address, user = _read(message, topics, max_payload_bytes, topics.shared_reply_to(verb))
+    try:
+        fields = body.fields
+        return Control(
+            verb,
+            address,
+            user=topics.user_of(address.topic),
+            model=_text_or_none(fields, "model"),
+            folder=_text_or_none(fields, "folder"),
+            id=checked_id(user.get("id", fields.get("id"))),
+        )
+    except EdgertError as error:
+        raise Refused(error, address) from error
+
+
+def parse_request(message: Message, topics: Topics, max_payload_bytes: int) -> Request:
+    """Read a request for an inference; raises as `parse` does."""
+    try:
+        model = topics.model_of(message.topic)
+    except BadRequest as error:
+        raise Refused(error, _any_address(message, topics, max_payload_bytes)) from error
+    body, address, user = _read(message, topics, max_payload_bytes, topics.shared_reply(model))
+    try:
+        return _request(model, body, message, address, topics, user)
+    except EdgertError as error:
+        raise Refused(error, address) from error
+
+
+def _read(
+    message: Message, topics: Topics, max_payload_bytes: int, shared_reply: str
+) -> tuple[Body, Address, dict[str, str]]:
+    """Read what every request has: its body, where the reply goes, its user properties."""
+    if message.retain:  # a retained request would run again at each reconnect
+        raise Refused(BadRequest("retained requests are never run: publish it without retain"), None)
+    fallback = Address(shared_reply, message.qos, enveloped=True, server=topics.device)
+    try:
+        address = address_of_properties(message, topics) or fallback
+    except ReplyTopicRefused as error:
+        raise Refused(error, fallback) from error
+    user = dict(message.user)
+    try:
+        body = read_body(message, user, max_payload_bytes)
+        if address.enveloped:
+            address = address_of_envelope(body.fields, address, topics)
+    except EdgertError as error:
+        raise Refused(error, address) from error
+    return body, address, user
+
+
+def _any_address(message: Message, topics: Topics, max_payload_bytes: int) -> Address | None:
+    """Where to say what is wrong with a request whose topic names no shared reply topic."""
+    if message.retain:
+        return None
+    nowhere = Address("", message.qos, enveloped=True, server=topics.device)
+    try:
+        address = address_of_properties(message, topics)
+        if address is not None:
+            return address
+        fields = read_body(message, dict(message.user), max_payload_bytes).fields
+        return address_of_envelope(fields, nowhere, topics, needed=True)
+    except EdgertError:
+        return None
+
+
+def _request(
+    model: str, body: Body, message: Message, address: Address, topics: Topics, user: Mapping[str, str]
+) -> Request:
+    if message.correlation is not None and len(message.correlation) > MAX_CORRELATION_BYTES:
+        raise BadRequest(f"correlation data is over {MAX_CORRELATION_BYTES} bytes")
+    fields = body.fields
+    texts, form = _texts(body)
+    parameters = fields.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise BadRequest("parameters must be an object")
+    deadlines = [_deadline_s(user.get("deadline-ms", fields.get("deadline_ms"))), message.expiry_s]
+    return Request(
+        model=model,
+        texts=texts,
+        form=form,
+        truncate=_flag("truncate", parameters.get("truncate", fields.get("truncate", False))),
+        address=address,
+        id=checked_id(user.get("id", fields.get("id"))),
+        user=topics.user_of(address.topic),
+        deadline_s=min((d for d in deadlines if d is not None), default=None),
+        size_bytes=len(message.payload),
+        priority=_priority(user.get("priority", fields.get("priority", "normal"))),
+        stream=_flag("stream", _WORDS.get(user["stream"]) if "stream" in user else fields.get("stream", False)),
+        wants_binary=body.wants_binary and not address.enveloped,
+    )
+
+
+_WORDS = {"1": True, "0": False, "true": True, "false": False}
+
+
+def _texts(body: Body) -> tuple[tuple[str, ...], Form]:
+    fields = body.fields
+    if "inputs" in fields:
+        return _tensor_texts(fields["inputs"], body), "tensors"
+    text = fields.get("text")
+    if isinstance(text, str):
+        return (text,), "text"
+    if isinstance(text, list) and all(isinstance(item, str) for item in text):
+        return tuple(text), "texts"
+    found = f"text is a {type(text).__name__}" if "text" in fields else "there is neither text nor inputs"
+    raise BadRequest(f'{found}: send {{"text": "..."}}, {{"text": ["...", "..."]}} or Open Inference Protocol inputs')
+
+
+def _tensor_texts(inputs: object, body: Body) -> tuple[str, ...]:
+    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
+        raise BadTensor("inputs must be a list of one tensor for a text model")
+    tensor = inputs[0]
+    shape, data = tensor.get("shape"), body.binary.get(str(tensor.get("name")), tensor.get("data"))
+    if tensor.get("datatype") != "BYTES":
+        raise BadTensor(f"datatype is {repr(tensor.get('datatype'))[:40]}, a text model takes BYTES")
+    if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
+        raise BadTensor("data must be a flat list of texts")
+    if not isinstance(shape, list) or shape not in ([len(data)], [len(data), 1]):
+        raise BadTensor(f"shape is {repr(shape)[:80]}, but data holds {len(data)} texts: expected [{len(data)}]")
+    return tuple(data)
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise BadRequest(f"{name} must be true or false")
+    return value
+
+
+def _priority(value: object) -> Priority:
+    for priority in PRIORITIES:
+        if value == priority:
+            return priority
+    raise BadRequest(f"priority is {repr(value)[:40]}, expected one of {', '.join(PRIORITIES)}")
+
+
+def _text_or_none(fields: Mapping[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    if not isinstance(value, str | None):
+        raise BadRequest(f"{name} must be a text")
+    return value
+
+
+def _deadline_s(value: object) -> float | None:
+    if value is None:
+        return None
+    try:
+        budget_ms = float(value) if isinstance(value, str | int | float) else -1.0
+    except (ValueError, OverflowError):
+        budget_ms = -1.0
+    if not 0 <= budget_ms < 1e10:
+        raise BadRequest(f"deadline {str(value)[:40]!r} is not a number of milliseconds")
+    return budget_ms / 1000
