@@ -32,6 +32,8 @@ class BrokerConfig:
     password: str = field(default="", repr=False)
     password_file: str = ""
     ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
     root: str = "edgert/v1"
     reply_prefixes: tuple[str, ...] = ()
     keepalive_s: int = 30
@@ -56,6 +58,60 @@ class RuntimeConfig:
 
     threads: int = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+
+@dataclass(frozen=True)
+class SchedulerConfig:
+    """How requests are put together and shared out. `batch_wait_ms` 0 batches only what is already waiting."""
+
+    workers: int = 1
+    per_model: int = 1
+    batch_tokens: int = 2048
+    batch_wait_ms: int = 0
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """What models may take together; `budget_mb` 0 is three quarters of what the machine and the cgroup allow."""
+
+    budget_mb: int = 0
+    on_demand: bool = False
+
+
+@dataclass(frozen=True)
+class ControlConfig:
+    """Whether models may be loaded and unloaded over MQTT, and the folders that their bundles may lie in."""
+
+    load: bool = False
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HomeAssistantConfig:
+    """Whether Home Assistant finds this device by itself, and where it looks."""
+
+    discovery: bool = True
+    prefix: str = "homeassistant"
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """Where Prometheus may read (`port` 0: nowhere), and every how many seconds `stats` is published (0: never)."""
+
+    port: int = 0
+    host: str = "127.0.0.1"
+    stats_s: int = 10
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """The file that says who asked what of which model; empty: none. `content` keeps texts and answers, too."""
+
+    file: str = ""
+    content: bool = False
+    most_mb: int = 8
+    sync_s: int = 60
 
 
 @dataclass(frozen=True)
@@ -63,10 +119,17 @@ class Config:
     """All settings of `edgert serve`."""
 
     device: str = ""
+    group: str = ""
     bundles: tuple[str, ...] = ()
     broker: BrokerConfig = BrokerConfig()
     limits: LimitsConfig = LimitsConfig()
     runtime: RuntimeConfig = RuntimeConfig()
+    scheduler: SchedulerConfig = SchedulerConfig()
+    memory: MemoryConfig = MemoryConfig()
+    control: ControlConfig = ControlConfig()
+    home_assistant: HomeAssistantConfig = HomeAssistantConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    audit: AuditConfig = AuditConfig()
 
 
 def load_config(file: Path | None, environment: Mapping[str, str] = os.environ) -> Config:
@@ -137,6 +200,10 @@ def _lay_over(data: dict[str, Any], variable: str, value: str) -> None:
 def _parsed(variable: str, value: str, default: object) -> object:
     if isinstance(default, tuple):
         return [item.strip() for item in value.split(",") if item.strip()]
+    if isinstance(default, bool):
+        if value.lower() not in ("true", "false"):
+            raise ConfigError(f"{variable} is {value[:40]!r}, expected true or false")
+        return value.lower() == "true"
     if isinstance(default, int):
         try:
             return int(value)
@@ -145,18 +212,40 @@ def _parsed(variable: str, value: str, default: object) -> object:
     return value
 
 
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_TOPIC = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+# Key -> least and most.
+_RANGES: dict[str, tuple[int, int]] = {
+    "broker.keepalive_s": (2, 65535),
+    "limits.payload_bytes": (1, MAX_PAYLOAD_BYTES),
+    "runtime.threads": (0, MAX_THREADS),
+    "scheduler.workers": (1, 64),
+    "scheduler.per_model": (1, 64),
+    "scheduler.batch_tokens": (1, MAX_NUMBER),
+    "scheduler.batch_wait_ms": (0, 1000),
+    "memory.budget_mb": (0, MAX_NUMBER),
+    "metrics.port": (0, 65535),
+    "metrics.stats_s": (0, 3600),
+    "audit.most_mb": (1, MAX_NUMBER),
+    "audit.sync_s": (1, 3600),
+}
+
+
 def _completed(config: Config) -> Config:
     device = config.device or re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())[:64] or "edgert"
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", device):
+    if not _WORD.fullmatch(device):
         raise ConfigError(f"device {device[:80]!r} must be 1 to 64 of A-Z a-z 0-9 _ . -")
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", config.broker.root):
-        raise ConfigError(f"broker.root {config.broker.root[:80]!r} must be topic words joined by /")
-    for name, value in dataclasses.asdict(config.limits).items():
-        most = MAX_PAYLOAD_BYTES if name == "payload_bytes" else MAX_NUMBER
-        if not 1 <= value <= most:
-            raise ConfigError(f"limits.{name} is {value}, must be 1 to {most}")
-    if not 2 <= config.broker.keepalive_s <= 65535:
-        raise ConfigError(f"broker.keepalive_s is {config.broker.keepalive_s}, must be 2 to 65535")
-    if not 0 <= config.runtime.threads <= MAX_THREADS:
-        raise ConfigError(f"runtime.threads is {config.runtime.threads}, must be 0 (engine's choice) to {MAX_THREADS}")
+    if config.group and not _WORD.fullmatch(config.group):
+        raise ConfigError(f"group {config.group[:80]!r} must be 1 to 64 of A-Z a-z 0-9 _ . -")
+    for name, topic in (("broker.root", config.broker.root), ("home_assistant.prefix", config.home_assistant.prefix)):
+        if not _TOPIC.fullmatch(topic):
+            raise ConfigError(f"{name} {topic[:80]!r} must be topic words joined by /")
+    if bool(config.broker.cert_file) != bool(config.broker.key_file):
+        raise ConfigError("broker.cert_file and broker.key_file belong together: give both or none")
+    limits = {f"limits.{entry.name}": (1, MAX_NUMBER) for entry in dataclasses.fields(LimitsConfig)}
+    for name, (least, most) in (limits | _RANGES).items():
+        table, _, key = name.partition(".")
+        value = getattr(getattr(config, table), key)
+        if not least <= value <= most:
+            raise ConfigError(f"{name} is {value}, must be {least} to {most}")
     return dataclasses.replace(config, device=device)

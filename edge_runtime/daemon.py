@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
-import json
 import logging
+import os
 import threading
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edge_runtime import __version__
-from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.announcing import document_message, info_document, model_document
+from edge_runtime.bundle.manifest import read_manifest
 from edge_runtime.config import Config
-from edge_runtime.errors import ConfigError
+from edge_runtime.engine.memory import ModelShelf, default_budget_mb
+from edge_runtime.errors import ConfigError, EdgertError
+from edge_runtime.keeper import Keeper
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.client import Connection
-from edge_runtime.mqtt.contract import JSON
+from edge_runtime.mqtt.contract import CONTENT_TYPES
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
-from edge_runtime.pipeline import Pipeline, open_pipeline
+from edge_runtime.pipeline import Pipeline
 from edge_runtime.service import Service
+from edge_runtime.verbs import Verbs
 
 log = logging.getLogger("edgert.daemon")
 
 DRAIN_S = 5.0
 RUN_OUT_S = 30.0  # for the one run that was left: ending the process under it would abort it (SIGABRT, not status 0)
-CONTRACT_VERSION = 1
 
 
 class Daemon:
@@ -39,19 +39,32 @@ class Daemon:
 
     Raises:
         ConfigError: no bundle, or two of one name.
-        BundleError, UnsupportedModel, UnsupportedTokenizer: a bundle cannot be run; nothing was connected.
+        BundleError, UnsupportedModel, UnsupportedTokenizer, NoMemory: a bundle cannot be run; nothing was connected.
     """
 
     def __init__(self, config: Config, address: BrokerAddress | None = None) -> None:
         self.config = config
-        self.topics = Topics(config.device, config.broker.root, config.broker.reply_prefixes)
-        self.models = load_models(config.bundles, config.runtime.threads)
-        self.service = Service(self.models, self.topics, config.limits, self._publish, self._publish_minor)
+        self.topics = Topics(config.device, config.broker.root, config.broker.reply_prefixes, config.group)
+        self.models: dict[str, Pipeline] = {}
+        self.service = Service(
+            self.models,
+            self.topics,
+            config.limits,
+            self._publish,
+            self._publish_minor,
+            scheduling=config.scheduler,
+            control=lambda asked: self.verbs.obey(asked),
+            wanted=lambda name: self.keeper.want(name),
+        )
+        shelf = ModelShelf(config.memory.budget_mb or default_budget_mb())
+        self.keeper = Keeper(self.service, shelf, _threads(config), self._model_changed)
+        self.verbs = Verbs(self.service, self.keeper, config.control, self._health)
         self.failed = threading.Event()
+        group = [(self.topics.group_requests, 1)] if config.group else []
         self.connection = Connection(
             address or broker_address(config),
             client_id=f"edgert-{config.device}",
-            subscriptions=[(self.topics.requests, 1), (self.topics.status, 1)],
+            subscriptions=[(self.topics.requests, 1), *group, (self.topics.status, 1)],
             will=self._status("offline"),
             on_message=self._receive,
             on_ready=self._announce,
@@ -59,15 +72,18 @@ class Daemon:
             keepalive_s=config.broker.keepalive_s,
             max_packet_bytes=config.limits.payload_bytes + 4096,  # room for topic and properties
         )
+        self.keeper.add(config.bundles, on_demand=config.memory.on_demand)
 
     def start(self) -> None:
         """Start answering; returns at once, the broker may still be away."""
         self.service.start()
+        self.keeper.start()
         self.connection.start()
 
     def stop(self) -> None:
         """Take nothing new, finish what waits, say `offline`, disconnect."""
         finished = self.service.drain(DRAIN_S)
+        self.keeper.stop()
         self.connection.stop(farewell=[self._status("offline")])
         counters = self.service.counters
         told = (counters.answered, counters.refused.total(), counters.unsent)
@@ -75,6 +91,20 @@ class Daemon:
         if not finished:
             log.warning("some requests were not finished in %g s and were told so", DRAIN_S)
             self.service.drain(RUN_OUT_S)
+
+    def reload(self, config: Config) -> list[str]:
+        """Take over what may change while the daemon runs: bundles and the log's level.
+
+        Returns:
+            What was not done, one line each: bundles that could not be loaded, settings that need a restart.
+        """
+        problems = self.keeper.keep_only(config.bundles)
+        logging.getLogger().setLevel(config.runtime.log_level.upper())
+        same = dataclasses.replace(config, bundles=self.config.bundles, runtime=self.config.runtime)
+        if same != self.config:
+            names = [entry.name for entry in dataclasses.fields(Config) if _differ(entry.name, same, self.config)]
+            problems.append(f"{', '.join(names)}: changed, and taken over at the next start only")
+        return problems
 
     def _publish(self, message: Message) -> bool:
         return self.connection.publish(message)
@@ -91,46 +121,45 @@ class Daemon:
 
     def _announce(self) -> None:
         """Publish what clients look for; `online` comes last, when requests are already taken."""
-        self._publish(_retained(self.topics.info, self._info()))
-        for name, pipeline in self.models.items():
-            self._publish(_retained(self.topics.model(name), model_document(pipeline)))
+        self._publish(document_message(self.topics.info, self._info()))
+        for name in self.service.models.names:
+            self._publish(self._model_message(name))
         self._publish(self._status("online"))
+
+    def _model_changed(self, name: str) -> None:
+        """A model was loaded, exchanged, put away or unloaded."""
+        if self.connection.ready:  # else `_announce` is yet to come
+            self._publish(self._model_message(name))
+            self._publish(document_message(self.topics.info, self._info()))
+
+    def _model_message(self, name: str) -> Message:
+        pipeline, folder = self.models.get(name), self.keeper.folders.get(name)
+        if pipeline is not None:
+            return document_message(self.topics.model(name), model_document(pipeline.manifest))
+        if folder is not None:
+            with contextlib.suppress(EdgertError):
+                return document_message(self.topics.model(name), model_document(read_manifest(folder), ready=False))
+        return Message(self.topics.model(name), b"", qos=1, retain=True)
 
     def _status(self, word: str) -> Message:
         return Message(self.topics.status, word.encode(), qos=1, retain=True)
 
     def _info(self) -> dict[str, object]:
-        return {
-            "device": self.config.device,
-            "edgert": __version__,
-            "contract": CONTRACT_VERSION,
-            "models": sorted(self.models),
-            "formats": [JSON],
-            "limits": dataclasses.asdict(self.config.limits),
-        }
+        return info_document(self.config, self.service.models.names, list(CONTENT_TYPES))
+
+    def _health(self) -> dict[str, object]:
+        return {"live": True, "ready": self.connection.ready, "queued": self.service.queued}
 
 
-def load_models(bundles: Sequence[str], threads: int) -> dict[str, Pipeline]:
-    """Open every bundle folder; name -> pipeline."""
-    if not bundles:
-        raise ConfigError("no bundle to serve: give --bundle DIR or `bundles` in the config")
-    models: dict[str, Pipeline] = {}
-    for folder in bundles:
-        pipeline = open_pipeline(Path(folder), threads)
-        pipeline.vectors(["warm up"], truncate=True)  # the first run allocates; no client should wait for that
-        name = pipeline.manifest.name
-        if name in models:
-            raise ConfigError(f"two bundles are named {name!r}: serve one of them")
-        models[name] = pipeline
-        log.info("loaded %s %s from %s", name, pipeline.manifest.version, folder)
-    _give_back_memory()
-    return models
+def _threads(config: Config) -> int:
+    """Threads of each session: the workers share the cores."""
+    if config.runtime.threads or config.scheduler.workers == 1:
+        return config.runtime.threads
+    return max(1, (os.cpu_count() or 1) // config.scheduler.workers)
 
 
-def _give_back_memory() -> None:
-    """Return to the system what loading has freed; glibc would keep it (15 MB of 120 with MiniLM)."""
-    with contextlib.suppress(AttributeError, OSError):  # no glibc
-        ctypes.CDLL(None).malloc_trim(0)
+def _differ(name: str, one: Config, other: Config) -> bool:
+    return bool(getattr(one, name) != getattr(other, name))
 
 
 def broker_address(config: Config) -> BrokerAddress:
@@ -150,34 +179,3 @@ def broker_address(config: Config) -> BrokerAddress:
         password=password or url.password,
         ca_file=broker.ca_file or url.ca_file,
     )
-
-
-def model_document(pipeline: Pipeline) -> dict[str, object]:
-    """What clients can know of a model: KServe v2 metadata plus edgert's own keys."""
-    manifest = pipeline.manifest
-    return {
-        "name": manifest.name,
-        "versions": [manifest.version],
-        "platform": f"edgert_{manifest.model.engine}",
-        "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
-        "outputs": _outputs(manifest),
-        "task": manifest.task.name,
-        "labels": list(manifest.task.labels),
-        "limits": dataclasses.asdict(manifest.limits),
-        "scheme": manifest.model.scheme,
-        "license": manifest.source.license,
-    }
-
-
-def _outputs(manifest: Manifest) -> list[dict[str, object]]:
-    width = manifest.model.outputs[0].shape[-1]
-    vector = {"datatype": "FP32", "shape": [-1, width if isinstance(width, int) else -1]}
-    if manifest.task.name == "embed":
-        return [{"name": "embedding", **vector}]
-    label, score = {"name": "label", "datatype": "BYTES"}, {"name": "score", "datatype": "FP32"}
-    return [{**label, "shape": [-1]}, {**score, "shape": [-1]}, {"name": "probabilities", **vector}]
-
-
-def _retained(topic: str, document: Mapping[str, object]) -> Message:
-    payload = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return Message(topic, payload, qos=1, retain=True, content_type=JSON)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -34,8 +35,18 @@ class Result:
     answer_ns: int
 
 
+class Asked(Protocol):
+    """What a pipeline looks at of a request."""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The texts asked about."""
+
+
 class Pipeline:
-    """One loaded model with its tokenizer and task; call it from one thread at a time."""
+    """One loaded model with its tokenizer and task; for one thread at a time, unless `parallel`."""
+
+    parallel = False
 
     def __init__(self, manifest: Manifest, tokenizer: Tokenizer, session: Session, task: Task) -> None:
         unknown = set(session.input_names) - set(_FEEDS)
@@ -43,6 +54,7 @@ class Pipeline:
             raise UnsupportedModel(f"model wants inputs {sorted(unknown)}, this pipeline gives {', '.join(_FEEDS)}")
         self.manifest, self.tokenizer, self.task = manifest, tokenizer, task
         self._session = session
+        self.parallel = getattr(session, "parallel", False)
 
     def run(self, texts: Sequence[str], truncate: bool = False) -> Result:
         """Answer the texts.
@@ -65,6 +77,10 @@ class Pipeline:
         most = self.manifest.limits.max_texts
         if not 0 < texts <= most:
             raise BadRequest(f"request has {texts} texts, this model takes 1 to {most} at once")
+
+    def check(self, request: Asked) -> None:
+        """Refuse a request that `run` could not answer, at no cost. BadRequest: no text, or too many."""
+        self.check_count(len(request.texts))
 
     def vectors(self, texts: Sequence[str], truncate: bool = False) -> FloatArray:
         """Just the values: embeddings or probabilities, (texts, width) float32."""

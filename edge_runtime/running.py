@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.board import check_board
 from edge_runtime.config import Config
-from edge_runtime.errors import BrokerUnreachable
+from edge_runtime.errors import BrokerUnreachable, EdgertError
 
 if TYPE_CHECKING:
+    again = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: again.set())
     from edge_runtime.daemon import Daemon
     from edge_runtime.mqtt.address import BrokerAddress
 
@@ -30,7 +32,10 @@ def prepare(config: Config) -> None:
 
 
 def run_until_stopped(
-    config: Config, address: BrokerAddress | None = None, when_ready: Callable[[Daemon], None] | None = None
+    config: Config,
+    address: BrokerAddress | None = None,
+    when_ready: Callable[[Daemon], None] | None = None,
+    reread: Callable[[], Config] | None = None,
 ) -> None:
     """Load, connect, answer; returns after SIGTERM or SIGINT, when what was queued is answered.
 
@@ -38,6 +43,7 @@ def run_until_stopped(
         config: of the daemon.
         address: the broker, if it is not the config's.
         when_ready: called once, when requests are answered for the first time.
+        reread: gives the config anew at SIGHUP; None: SIGHUP is ignored.
 
     Raises:
         BrokerUnreachable: the connection gave up for good, with its last reason.
@@ -45,6 +51,8 @@ def run_until_stopped(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    again = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: again.set())
     from edge_runtime.daemon import Daemon
 
     daemon = Daemon(config, address)
@@ -52,6 +60,9 @@ def run_until_stopped(
     try:
         waiting = True
         while not stop.wait(0.05 if waiting else _LOOK_S):
+            if again.is_set() and reread is not None:
+                again.clear()
+                daemon.keeper.call(lambda: _reload(daemon, reread))
             if daemon.failed.is_set():
                 raise BrokerUnreachable(daemon.connection.last_error or "the network thread ended")
             if waiting and daemon.connection.wait_ready(0):
@@ -61,3 +72,14 @@ def run_until_stopped(
                     when_ready(daemon)
     finally:
         daemon.stop()
+
+
+def _reload(daemon: Daemon, reread: Callable[[], Config]) -> None:
+    try:
+        problems = daemon.reload(reread())
+    except EdgertError as error:
+        problems = [str(error)]
+    for problem in problems:
+        log.error("not reloaded: %s", problem)
+    if not problems:
+        log.info("reloaded")

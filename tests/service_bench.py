@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from edge_runtime.config import LimitsConfig
+from edge_runtime.config import LimitsConfig, SchedulerConfig
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 from edge_runtime.pipeline import Pipeline, Result
@@ -18,11 +18,18 @@ TOPICS = Topics("hub")
 WAIT_S = 10.0
 
 
-def request(text: object = "turn on the light", *, id: str | None = None, model: str = "tiny", **user: str) -> Message:
+def request(
+    text: object = "turn on the light",
+    *,
+    id: str | None = None,
+    model: str = "tiny",
+    client: str = "ann/phone",
+    **user: str,
+) -> Message:
     properties = tuple((key.replace("_", "-"), value) for key, value in user.items())
     identity = (("id", id),) if id else ()
     body = json.dumps({"text": text}).encode()
-    reply = "edgert/v1/r/ann/phone"
+    reply = f"edgert/v1/r/{client}"
     return Message(TOPICS.infer(model), body, response_topic=reply, correlation=b"c", user=(*identity, *properties))
 
 
@@ -57,10 +64,21 @@ class Clock:
 class Bench:
     """A service with its replies in a queue."""
 
-    def __init__(self, model: Pipeline, **limits: int) -> None:
+    def __init__(
+        self, model: Pipeline | dict[str, Pipeline], scheduling: SchedulerConfig | None = None, **limits: int
+    ) -> None:
         self.replies: queue.Queue[Message] = queue.Queue()
         self.clock = Clock()
-        self.service = Service({"tiny": model}, TOPICS, LimitsConfig(**limits), self._publish, clock=self.clock)
+        self.wanted: list[str] = []
+        self.service = Service(
+            model if isinstance(model, dict) else {"tiny": model},
+            TOPICS,
+            LimitsConfig(**limits),
+            self._publish,
+            clock=self.clock,
+            scheduling=scheduling or SchedulerConfig(),
+            wanted=self.wanted.append,
+        )
         self.service.start()
 
     def _publish(self, message: Message) -> bool:
@@ -69,6 +87,10 @@ class Bench:
 
     def send(self, message: Message) -> None:
         self.service.receive(message)
+
+    def statuses(self, count: int) -> list[int]:
+        """The next replies' statuses."""
+        return [self.next()[0] for _ in range(count)]
 
     def next(self) -> tuple[int, dict[str, Any]]:
         reply = self.replies.get(timeout=WAIT_S)

@@ -48,12 +48,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.mqtt.topics": LEAVES,
     "edge_runtime.mqtt.address": LEAVES,
     "edge_runtime.mqtt.contract": LEAVES | WIRE,
-    "edge_runtime.replies": LEAVES | WIRE,
-    "edge_runtime.service": LEAVES | WIRE | {"edge_runtime.config", "edge_runtime.pipeline", "edge_runtime.replies"},
+    "edge_runtime.service": LEAVES | WIRE | {"edge_runtime.config", "edge_runtime.pipeline"},
     "edge_runtime.client": LEAVES | {"edge_runtime.mqtt"},
-    "edge_runtime.daemon": LEAVES
-    | {"edge_runtime.bundle", "edge_runtime.config", "edge_runtime.mqtt", "edge_runtime.pipeline"}
+    "edge_runtime.keeper": LEAVES
+    | {"edge_runtime.bundle", "edge_runtime.engine", "edge_runtime.pipeline", "edge_runtime.selftest"}
     | {"edge_runtime.service"},
+    "edge_runtime.announcing": LEAVES | WIRE | {"edge_runtime.bundle", "edge_runtime.config"},
+    "edge_runtime.verbs": LEAVES
+    | WIRE
+    | {"edge_runtime.announcing", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.keeper"}
+    | {"edge_runtime.service"},
+    "edge_runtime.daemon": LEAVES
+    | {"edge_runtime.announcing", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.engine"}
+    | {"edge_runtime.keeper", "edge_runtime.mqtt", "edge_runtime.pipeline", "edge_runtime.service"}
+    | {"edge_runtime.verbs"},
     "edge_runtime.running": LEAVES
     | {"edge_runtime.board", "edge_runtime.config", "edge_runtime.daemon", "edge_runtime.mqtt.address"},
     "edge_runtime.up": LEAVES | {"edge_runtime.mqtt"},

@@ -6,6 +6,7 @@ real computations, quick, and depend on every token.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -128,13 +129,13 @@ def manifest(task: str, name: str) -> Manifest:
     )
 
 
-def write_bundle(folder: Path, task: str = "classify", name: str = "tiny") -> Path:
+def write_bundle(folder: Path, task: str = "classify", name: str = "tiny", version: str = "1.2.3") -> Path:
     """Write the bundle with golden rows and return its folder."""
     folder.mkdir(parents=True)
     onnx.save(graph(task), folder / "model.onnx")
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer_json()))
     roles: dict[str, Role] = {"model.onnx": "model", "tokenizer.json": "tokenizer"}
-    draft = seal_bundle(folder, manifest(task, name), roles)
+    draft = seal_bundle(folder, dataclasses.replace(manifest(task, name), version=version), roles)
     pipeline = open_pipeline(folder)
     rows = []
     for text in ("turn on the light", "Close the kitchen blind!", ""):

@@ -213,6 +213,21 @@ def seal_bundle(folder: Path, manifest: Manifest, roles: Mapping[str, Role]) -> 
     return sealed
 
 
+def read_manifest(folder: Path) -> Manifest:
+    """Read what a bundle says of itself; its other files are not looked at. BundleError: with what is wrong."""
+    try:
+        return _read_manifest(folder)
+    except OSError as error:
+        raise BundleError(f"cannot read {error.filename or folder}: {error.strerror}") from error
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    size = _regular(folder, MANIFEST).st_size
+    if size > MAX_MANIFEST_BYTES:
+        raise BundleTooLarge(f"{MANIFEST} has {size} bytes, more than {MAX_MANIFEST_BYTES}")
+    return from_json((folder / MANIFEST).read_bytes())
+
+
 def read_bundle(folder: Path) -> Manifest:
     """Read and check a whole bundle folder; every file is hashed.
 
@@ -226,11 +241,7 @@ def read_bundle(folder: Path) -> Manifest:
 
 
 def _read_bundle(folder: Path) -> Manifest:
-    path = folder / MANIFEST
-    size = _regular(folder, MANIFEST).st_size
-    if size > MAX_MANIFEST_BYTES:
-        raise BundleTooLarge(f"{MANIFEST} has {size} bytes, more than {MAX_MANIFEST_BYTES}")
-    manifest = from_json(path.read_bytes())
+    manifest = _read_manifest(folder)
     listed = {entry.path for entry in manifest.files}
     for found in _walk(folder):
         if found not in listed and found != MANIFEST:

@@ -20,16 +20,19 @@ if TYPE_CHECKING:
 @click.option("--device", metavar="NAME", help="This device's word in all topics. Default: the host name.")
 @click.option("--config", "config_file", type=FILE, help="TOML file with all settings (docs/config.md).")
 def serve(bundles: tuple[Path, ...], broker: str | None, device: str | None, config_file: Path | None) -> None:
-    """Answer requests over MQTT until SIGTERM or Ctrl-C.
+    """Answer requests over MQTT until SIGTERM or Ctrl-C. SIGHUP: read the config again, exchange changed bundles.
 
     \b
     edgert serve --bundle home-intents-minilm --broker mqtt://hub.local
     """
     from edge_runtime.running import prepare, run_until_stopped
 
-    config = _config(config_file, bundles, broker, device)
+    def read() -> Config:
+        return _config(config_file, bundles, broker, device)
+
+    config = read()
     prepare(config)
-    run_until_stopped(config)
+    run_until_stopped(config, reread=read)
 
 
 @click.command()

@@ -21,7 +21,7 @@ ENTRY_POINTS = "edgert.engines"  # how a vendor's package adds an engine
 
 
 class Session(Protocol):
-    """A loaded model, ready to run; safe to call from one thread at a time."""
+    """A loaded model, ready to run; for one thread at a time, unless it has `parallel = True`."""
 
     input_names: tuple[str, ...]
 

@@ -18,6 +18,8 @@ _SETTINGS = {"session.force_spinning_stop": "1", "session.use_device_allocator_f
 class OnnxSession:
     """A graph loaded into ONNX Runtime's CPU provider."""
 
+    parallel = True
+
     def __init__(self, file: Path, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

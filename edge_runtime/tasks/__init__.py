@@ -31,9 +31,20 @@ class OutputTensor:
     shape: tuple[int, ...]
     data: Sequence[object]
 
+    def described(self) -> dict[str, object]:
+        """The tensor as JSON data, without its values."""
+        return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
+
     def plain(self) -> dict[str, object]:
         """The tensor as JSON data."""
-        return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape), "data": self.data}
+        return {**self.described(), "data": self.data}
+
+    def packed(self) -> bytes:
+        """The values as bytes: FP32 little-endian, BYTES each with its length in four bytes in front."""
+        if self.datatype == "FP32":
+            return np.asarray(self.data, "<f4").tobytes()
+        texts = [str(value).encode() for value in self.data]
+        return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
 
 
 class Task(Protocol):

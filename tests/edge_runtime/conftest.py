@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 def make_bench() -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
-    def make(model: Pipeline, **limits: int) -> Bench:
-        made.append(Bench(model, **limits))
+    def make(model: Pipeline | dict[str, Pipeline], **options: Any) -> Bench:
+        made.append(Bench(model, **options))
         return made[-1]
 
     yield make

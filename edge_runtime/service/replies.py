@@ -7,32 +7,12 @@ from __future__ import annotations
 
 import collections
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from edge_runtime.errors import EdgertError
 from edge_runtime.mqtt.contract import Address, Request
+from edge_runtime.service.job import Job, Outcome
 
 Key = tuple[str, str, str, int]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a request: the body of its reply as JSON text, or an error; and its timing in microseconds."""
-
-    body: bytes
-    error: EdgertError | None
-    timing: Mapping[str, int]
-
-
-@dataclass
-class Job:
-    """A request that waits or runs: until when it is worth running, and everyone who gets its reply."""
-
-    request: Request
-    arrived_s: float
-    ends_s: float
-    waiting: list[Address] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,6 +41,10 @@ class RememberedReplies:
         """The job that this request repeats, if it has not finished."""
         key = _key(request)
         return None if key is None else self._running.get(key)
+
+    def named(self, user: str, request_id: str) -> list[Job]:
+        """The jobs under way that one client calls by this id; several, if it asked several things by one id."""
+        return [job for (own, _, name, _), job in self._running.items() if own == user and name == request_id]
 
     def stored(self, request: Request, now_s: float) -> Outcome | None:
         """The outcome of the finished request that this one repeats."""

@@ -1,0 +1,67 @@
+"""The documents by which others learn what a device is and can do (docs/mqtt.md)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+
+from edge_runtime import __version__
+from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.config import Config
+from edge_runtime.mqtt.contract import JSON
+from edge_runtime.mqtt.message import Message
+
+CONTRACT_VERSION = 1
+LOAD_EXPIRY_S = 30
+
+
+def info_document(config: Config, models: list[str], formats: list[str]) -> dict[str, object]:
+    """What clients can know of the daemon."""
+    return {
+        "device": config.device,
+        "edgert": __version__,
+        "contract": CONTRACT_VERSION,
+        "groups": [config.group] if config.group else [],
+        "models": models,
+        "formats": formats,
+        "limits": dataclasses.asdict(config.limits),
+    }
+
+
+def model_document(manifest: Manifest, *, ready: bool = True) -> dict[str, object]:
+    """What clients can know of a model: KServe v2 metadata plus edgert's own keys.
+
+    Args:
+        ready: it is loaded; else the first request loads it.
+    """
+    return {
+        "name": manifest.name,
+        "versions": [manifest.version],
+        "platform": f"edgert_{manifest.model.engine}",
+        "ready": ready,
+        "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
+        "outputs": _outputs(manifest),
+        "task": manifest.task.name,
+        "labels": list(manifest.task.labels),
+        "limits": dataclasses.asdict(manifest.limits),
+        "scheme": manifest.model.scheme,
+        "license": manifest.source.license,
+    }
+
+
+def _outputs(manifest: Manifest) -> list[dict[str, object]]:
+    width = manifest.model.outputs[0].shape[-1]
+    vector = {"datatype": "FP32", "shape": [-1, width if isinstance(width, int) else -1]}
+    if manifest.task.name == "embed":
+        return [{"name": "embedding", **vector}]
+    label, score = {"name": "label", "datatype": "BYTES"}, {"name": "score", "datatype": "FP32"}
+    return [{**label, "shape": [-1]}, {**score, "shape": [-1]}, {"name": "probabilities", **vector}]
+
+
+def document_message(
+    topic: str, document: Mapping[str, object], *, retain: bool = True, expiry_s: int | None = None
+) -> Message:
+    """A JSON document as a message, retained if not said otherwise."""
+    payload = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return Message(topic, payload, qos=1 if retain else 0, retain=retain, content_type=JSON, expiry_s=expiry_s)

@@ -1,0 +1,50 @@
+"""A request on its way through the service, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edge_runtime.errors import EdgertError
+from edge_runtime.mqtt.contract import Address, Request
+
+_CHARS_PER_TOKEN = 4  # English, by any usual vocabulary
+_FRAME_TOKENS = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a request: the body of its reply, or an error; and its timing in microseconds.
+
+    `header_bytes` is the length of the JSON in front of a body with binary tensors.
+    """
+
+    body: bytes
+    error: EdgertError | None
+    timing: Mapping[str, int]
+    header_bytes: int = 0
+
+
+@dataclass(eq=False)
+class Job:
+    """A request that waits or runs: until when it is worth running, and everyone who gets its reply.
+
+    Attributes:
+        cancelled: nobody wants the answer any more; what streams ends at its next chunk.
+    """
+
+    request: Request
+    arrived_s: float
+    ends_s: float
+    waiting: list[Address] = field(default_factory=list)
+    cancelled: bool = False
+    longest_tokens: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        longest = max(map(len, self.request.texts), default=0)
+        self.longest_tokens = longest // _CHARS_PER_TOKEN + _FRAME_TOKENS
+
+    @property
+    def rows(self) -> int:
+        """Texts of the request."""
+        return len(self.request.texts)

@@ -1,0 +1,76 @@
+"""Outcomes to messages: who gets which, and what is counted."""
+
+from __future__ import annotations
+
+import collections
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edge_runtime.errors import BadRequest, Busy, EdgertError
+from edge_runtime.mqtt.contract import Address, encode_answer, encode_error
+from edge_runtime.mqtt.message import Message
+from edge_runtime.service.job import Job, Outcome
+
+log = logging.getLogger("edgert.service")
+
+
+@dataclass
+class Counters:
+    """What happened since the start; `refused` counts by error code."""
+
+    received: int = 0
+    answered: int = 0
+    repeated: int = 0
+    unsent: int = 0
+    refused: collections.Counter[str] = field(default_factory=collections.Counter)
+
+
+class Replier:
+    """Sends replies. Safe to use from any thread.
+
+    Args:
+        publish: sends a message; False when it could not be sent.
+        publish_minor: the same for refusals of what never was in the queue, of which a flood makes many.
+    """
+
+    def __init__(self, publish: Callable[[Message], bool], publish_minor: Callable[[Message], bool]) -> None:
+        self._publish, self._publish_minor = publish, publish_minor
+        self.counters = Counters()
+
+    def send(self, addresses: Sequence[Address], outcome: Outcome) -> None:
+        """Send an outcome to everyone who waits for it."""
+        for address in addresses:
+            try:
+                self._send(address, outcome)
+            except Exception:  # without its workers the service would stand still
+                self.counters.unsent += 1
+                log.exception("a reply to %s failed", address.topic)
+
+    def send_chunk(self, job: Job, chunk: Callable[[Address], Message]) -> None:
+        """Send a piece of an answer to everyone who waits for it."""
+        for address in list(job.waiting):
+            self.counters.unsent += not self._publish(chunk(address))
+
+    def refuse(
+        self,
+        address: Address | None,
+        error: EdgertError,
+        timing: Mapping[str, int] | None = None,
+        *,
+        minor: bool = False,
+    ) -> None:
+        """Send an error; without an address it is only counted."""
+        self.counters.refused[error.code] += 1
+        log.log(logging.DEBUG if isinstance(error, Busy | BadRequest) else logging.INFO, "refused: %s", error)
+        publish = self._publish_minor if minor else self._publish
+        if address is not None and not publish(encode_error(address, error, timing)):
+            self.counters.unsent += 1
+
+    def _send(self, address: Address, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self.refuse(address, outcome.error, outcome.timing)
+            return
+        sent = self._publish(encode_answer(address, outcome.body, outcome.timing, outcome.header_bytes))
+        self.counters.answered += sent
+        self.counters.unsent += not sent

@@ -1,0 +1,266 @@
+"""From a message to its reply: the one place where errors become replies.
+
+`receive` runs on the network thread and never blocks; models run on the worker threads alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from edge_runtime.config import LimitsConfig, SchedulerConfig
+from edge_runtime.errors import BadRequest, Busy, Cancelled, Draining, EdgertError, InputTooLong
+from edge_runtime.mqtt.contract import Address, Control, Refused, Request, json_body, parse
+from edge_runtime.mqtt.message import Message
+from edge_runtime.mqtt.topics import Topics
+from edge_runtime.pipeline import Pipeline
+from edge_runtime.service.desk import Desk
+from edge_runtime.service.job import Job, Outcome
+from edge_runtime.service.models import Models
+from edge_runtime.service.replier import Counters, Replier
+from edge_runtime.service.replies import RememberedReplies
+from edge_runtime.service.runs import Finished, Runs
+from edge_runtime.service.scheduler import Scheduler
+from edge_runtime.service.workers import Workers, late, waited
+
+_STANDARD = SchedulerConfig()
+
+
+class Service:
+    """Answers requests for a set of models.
+
+    Args:
+        models: name -> pipeline; a dictionary may be changed while the service runs.
+        topics: the device's topics.
+        limits: queue, payload and text limits.
+        publish: sends a reply; returns False when it could not be sent. Called from any thread.
+        publish_minor: sends a refusal of what never was in the queue, of which a flood makes many.
+        clock: monotonic seconds.
+        scheduling: workers and batches.
+        control: answers a control request; called on the network thread. None refuses them all.
+        wanted: told the name of a known model that a request waits for and that is not loaded.
+        finished: told of every request that was run.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Pipeline],
+        topics: Topics,
+        limits: LimitsConfig,
+        publish: Callable[[Message], bool],
+        publish_minor: Callable[[Message], bool] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        scheduling: SchedulerConfig = _STANDARD,
+        control: Callable[[Control], None] | None = None,
+        wanted: Callable[[str], None] = lambda name: None,
+        finished: Finished | None = None,
+    ) -> None:
+        self._topics, self._limits, self._workers_count = topics, limits, scheduling.workers
+        self._clock, self._control, self._wanted = clock, control, wanted
+        self.models = Models.of(models)
+        scheduler = Scheduler(limits.queue_requests, limits.queue_bytes, scheduling.batch_tokens)
+        replies = RememberedReplies(limits.remembered_ids, limits.remembered_bytes, limits.remembered_s)
+        self._desk = Desk(self.models, scheduler, replies)
+        self._replier = Replier(publish, publish_minor or publish)
+        self._workers = Workers(self._desk, self._replier, Runs(finished), scheduling, clock)
+
+    def start(self) -> None:
+        """Start the workers."""
+        self._workers.start()
+
+    # --- the network thread ------------------------------------------------------------------------------------------
+
+    def receive(self, message: Message) -> None:
+        """Take a message from a request topic: queue it, join it to a running repeat, or reply why not."""
+        self.counters.received += 1
+        try:
+            asked = parse(message, self._topics, self._limits.payload_bytes)
+        except Refused as refused:
+            self._replier.refuse(refused.address, refused.error, minor=True)
+            return
+        try:
+            if isinstance(asked, Control):
+                self._obey(asked)
+            else:
+                self._admit(asked)
+        except EdgertError as error:
+            self._replier.refuse(asked.address, error, minor=True)
+
+    def _obey(self, asked: Control) -> None:
+        if asked.verb == "cancel":
+            self.reply(asked.address, self.cancel(asked.user, asked.id or ""))
+        elif self._control is None:
+            raise BadRequest(f"{asked.verb} is not answered here")
+        else:
+            self._control(asked)
+
+    def _admit(self, request: Request) -> None:
+        pipeline = self.models.check(request.model)
+        if pipeline is not None:
+            pipeline.check(request)  # a queue of many tiny texts would be large
+        longest = max(map(len, request.texts), default=0)
+        if longest > self._limits.text_chars:  # before tokenizing: a megabyte of text would hold up everybody
+            raise InputTooLong(longest, self._limits.text_chars, "characters")
+        desk, out = self._desk, list[Job]()
+        with desk.changed:
+            if desk.draining:
+                raise Draining("this daemon is shutting down: send it to another or again later")
+            now_s = self._clock()
+            running, known = desk.replies.under_way(request), desk.replies.stored(request, now_s)
+            if running is not None:
+                self._join(running, request, now_s)
+            elif known is None:
+                out = self._enqueue(request, now_s)
+        if out:
+            self._dismiss(out, lambda job, now_s: late(job, now_s) if job.ends_s <= now_s else self._busy())
+        if known is not None or running is not None:
+            self.counters.repeated += 1
+        elif pipeline is None:
+            self._wanted(request.model)
+        if known is not None:
+            self._replier.send([request.address], known)
+
+    def _join(self, job: Job, request: Request, now_s: float) -> None:
+        replies = self._desk.replies
+        if replies.joined >= self._limits.queue_requests:
+            raise Busy(replies.joined, max(1, round(self._desk.typical_ms)))
+        replies.join(job, request, now_s)
+
+    def _enqueue(self, request: Request, now_s: float) -> list[Job]:
+        """Let a request wait; gives those that have to leave for it: too late, or of a client that has too many."""
+        scheduler, out = self._desk.scheduler, list[Job]()
+        if not scheduler.has_room(request.size_bytes):
+            out = scheduler.expired(now_s)
+        if not scheduler.has_room(request.size_bytes):
+            victim = scheduler.one_too_many_of(request.user)
+            if victim is not None and not scheduler.has_room(request.size_bytes):
+                scheduler.add(victim)
+            elif victim is not None:
+                out.append(victim)
+        if not scheduler.has_room(request.size_bytes):
+            raise self._busy()
+        scheduler.add(self._desk.replies.begin(request, now_s))
+        self._desk.changed.notify()
+        return out
+
+    def _busy(self) -> Busy:
+        waiting = self._desk.scheduler.queued
+        return Busy(waiting, max(1, round(self._desk.typical_ms * (waiting + 1) / 2 / self._workers_count)))
+
+    # --- any thread --------------------------------------------------------------------------------------------------
+
+    @property
+    def counters(self) -> Counters:
+        """What happened since the start."""
+        return self._replier.counters
+
+    @property
+    def draining(self) -> bool:
+        """Whether `drain` was called."""
+        return self._desk.draining
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait or run."""
+        return self._desk.scheduler.queued + self.running
+
+    @property
+    def running(self) -> int:
+        """Requests that run."""
+        return len(self._desk.running)
+
+    @property
+    def typical_ms(self) -> float:
+        """What a request takes in its model, a moving mean."""
+        return self._desk.typical_ms
+
+    def reply(self, address: Address, body: Mapping[str, object]) -> None:
+        """Answer a control request."""
+        self._replier.send([address], Outcome(json_body(body), None, {}))
+
+    def refuse(self, address: Address, error: EdgertError) -> None:
+        """Answer a control request with an error."""
+        self._replier.refuse(address, error)
+
+    def cancel(self, user: str, request_id: str) -> dict[str, object]:
+        """Answer 409 to who waits for a request: one that waits is never run, one that streams ends."""
+        desk = self._desk
+        with desk.changed:
+            jobs = desk.replies.named(user, request_id)
+            waiting = [job for job in desk.scheduler if job in jobs]
+            for job in waiting:
+                desk.scheduler.remove(job)
+            for job in jobs:
+                job.cancelled = True
+        cancelled = Cancelled(f"request {request_id[:64]!r} was cancelled")
+        self._dismiss(jobs, lambda job, now_s: cancelled)
+        state = "unknown" if not jobs else "waiting" if waiting else "running"
+        return {"id": request_id, "cancelled": len(jobs), "was": state}
+
+    def model_changed(self) -> None:
+        """A model was loaded: what waited for it can run."""
+        with self._desk.changed:
+            self._desk.changed.notify_all()
+
+    def fail(self, model: str, error: EdgertError) -> None:
+        """Answer everyone who waits for a model that cannot be loaded."""
+        desk = self._desk
+        with desk.changed:
+            jobs = desk.scheduler.waiting_for(model)
+            for job in jobs:
+                desk.scheduler.remove(job)
+        self._dismiss(jobs, lambda job, now_s: error)
+
+    def retire(self, model: str, timeout_s: float) -> bool:
+        """Take nothing new for a model, run what waits for it, take it out; False if that was not done in time."""
+        desk = self._desk
+
+        def is_idle() -> bool:
+            return not desk.scheduler.waiting_for(model) and not desk.scheduler.running[model]
+
+        with desk.changed:
+            self.models.leaving.add(model)
+            idle = desk.changed.wait_for(is_idle, timeout_s)
+            if idle:
+                self.models.loaded.pop(model, None)
+                self.models.known.discard(model)
+                desk.scheduler.forget(model)
+            self.models.leaving.discard(model)
+            return idle
+
+    def wait_for_runs(self, model: str, timeout_s: float) -> bool:
+        """Wait until no request of a model runs, so that what it took is free; False if one still does."""
+        with self._desk.changed:
+            return self._desk.changed.wait_for(lambda: not self._desk.scheduler.running[model], timeout_s)
+
+    def drain(self, timeout_s: float) -> bool:
+        """Take nothing new, finish what is queued, stop the workers.
+
+        Returns:
+            False if it did not finish in time: then who still waits was told so, and what runs is left running.
+        """
+        desk = self._desk
+        with desk.changed:
+            desk.draining = True
+            desk.changed.notify_all()
+        ended = self._workers.join(timeout_s)
+        with desk.changed:
+            jobs = [*desk.running, *desk.scheduler]
+            for job in list(desk.scheduler):
+                desk.scheduler.remove(job)
+            for job in jobs:
+                job.cancelled = True
+            desk.changed.notify_all()
+        ending = Draining("this daemon is shutting down and had no time left: send it again later")
+        self._dismiss(jobs, lambda job, now_s: ending)
+        return ended
+
+    def _dismiss(self, jobs: Iterable[Job], why: Callable[[Job, float], EdgertError]) -> None:
+        """Answer who waits for jobs that will not be run, or whose result nobody will wait for."""
+        now_s = self._clock()
+        for job in jobs:
+            outcome = Outcome(b"", why(job, now_s), waited(job, now_s))
+            with self._desk.changed:
+                addresses = self._desk.replies.finish(job, outcome, now_s)
+            self._replier.send(addresses, outcome)

@@ -1,0 +1,127 @@
+"""The threads that run models: each takes the next batch, runs it, replies."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from edge_runtime.config import SchedulerConfig
+from edge_runtime.errors import DeadlinePassed, ModelNotFound
+from edge_runtime.service.desk import Desk
+from edge_runtime.service.job import Job, Outcome
+from edge_runtime.service.replier import Replier
+from edge_runtime.service.runs import Runs
+
+_BATCH_TICK_S = 0.001  # how often a batch that waits for more looks again
+_SHARE = 0.1  # of the newest run in the moving mean of durations
+
+
+class Workers:
+    """Threads that work off a desk.
+
+    Args:
+        desk: what waits.
+        replier: where outcomes go.
+        runs: runs a batch.
+        scheduling: how many threads, and how long a batch waits for more.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, desk: Desk, replier: Replier, runs: Runs, scheduling: SchedulerConfig, clock: Callable[[], float]
+    ) -> None:
+        self._desk, self._replier, self._runs, self._clock = desk, replier, runs, clock
+        self._scheduling = scheduling
+        self._threads = [
+            threading.Thread(target=self._work, name=f"edgert-worker-{number}", daemon=True)
+            for number in range(scheduling.workers)
+        ]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until all have ended, after the desk has been told that it drains; False if one still runs."""
+        deadline_s = time.monotonic() + timeout_s
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            outcomes = self._outcomes(batch)
+            with self._desk.changed:
+                now_s = self._clock()
+                addresses = [
+                    self._desk.replies.finish(job, outcome, now_s) for job, outcome in zip(batch, outcomes, strict=True)
+                ]
+                self._desk.scheduler.done(batch)
+                self._desk.running.difference_update(batch)
+                self._desk.changed.notify_all()
+            for own, outcome in zip(addresses, outcomes, strict=True):
+                self._replier.send(own, outcome)
+
+    def _next_batch(self) -> list[Job] | None:
+        with self._desk.changed:
+            while (job := self._desk.scheduler.take(self._can_run)) is None:
+                if self._desk.draining and not self._desk.scheduler.queued:
+                    return None
+                self._desk.changed.wait()
+            batch = [job]
+            most_rows = self._rows_together(job)
+            if most_rows > job.rows:
+                self._desk.scheduler.join(batch, most_rows)
+                self._wait_for_more(batch, most_rows)
+            self._desk.running.update(batch)
+            return batch
+
+    def _wait_for_more(self, batch: list[Job], most_rows: int) -> None:
+        until_s = batch[0].arrived_s + self._scheduling.batch_wait_ms / 1000
+        while not self._desk.draining and sum(job.rows for job in batch) < most_rows and self._clock() < until_s:
+            self._desk.changed.wait(_BATCH_TICK_S)
+            self._desk.scheduler.join(batch, most_rows)
+
+    def _can_run(self, model: str) -> bool:
+        pipeline = self._desk.models.loaded.get(model)
+        if pipeline is None:
+            return model not in self._desk.models.known  # gone in the meantime: whoever waits is told so
+        return self._desk.scheduler.running[model] < (self._scheduling.per_model if pipeline.parallel else 1)
+
+    def _rows_together(self, job: Job) -> int:
+        """How many texts may be run with those of a job."""
+        pipeline = self._desk.models.loaded.get(job.request.model)
+        if pipeline is None or job.request.stream or not pipeline.manifest.model.batch_invariant:
+            return job.rows
+        return pipeline.manifest.limits.max_texts
+
+    def _outcomes(self, batch: list[Job]) -> list[Outcome]:
+        now_s = self._clock()
+        model = batch[0].request.model
+        too_late = [job for job in batch if now_s >= job.ends_s]
+        rest = [job for job in batch if now_s < job.ends_s]
+        outcomes = {job: Outcome(b"", late(job, now_s), waited(job, now_s)) for job in too_late}
+        pipeline = self._desk.models.loaded.get(model)
+        if pipeline is None:
+            gone = ModelNotFound(model, self._desk.models.names)
+            outcomes.update({job: Outcome(b"", gone, waited(job, now_s)) for job in rest})
+        elif rest:
+            ran = self._runs.run(pipeline, rest, [waited(job, now_s) for job in rest], self._replier.send_chunk)
+            outcomes.update(zip(rest, ran, strict=True))
+            took_ms = max(outcome.timing.get("infer-us", 0) for outcome in ran) / 1000 / len(rest)
+            self._desk.typical_ms += 0.1 * (took_ms - self._desk.typical_ms)
+        return [outcomes[job] for job in batch]
+
+
+def late(job: Job, now_s: float) -> DeadlinePassed:
+    """Say that a request waited longer than its sender wants to."""
+    deadline_s, waited_s = job.ends_s - job.arrived_s, now_s - job.arrived_s
+    return DeadlinePassed(f"deadline of {deadline_s:g} s passed after {waited_s:.3f} s in the queue: not run")
+
+
+def waited(job: Job, now_s: float) -> dict[str, int]:
+    """Give the timing of a request that has waited until now."""
+    return {"queue-us": round((now_s - job.arrived_s) * 1e6)}

@@ -1,0 +1,71 @@
+"""What a device is asked besides inferences: list, health, load, unload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from edge_runtime.announcing import model_document
+from edge_runtime.bundle.manifest import read_manifest
+from edge_runtime.config import ControlConfig
+from edge_runtime.errors import BadRequest, EdgertError, NotAllowed
+from edge_runtime.keeper import Keeper, within
+from edge_runtime.mqtt.contract import Control
+from edge_runtime.service import Service
+
+
+class Verbs:
+    """Answers control requests; what takes time is done on the keeper's thread.
+
+    Args:
+        service, keeper: whose models are spoken of.
+        config: whether models may be loaded and unloaded.
+        health: what is known of the daemon now.
+    """
+
+    def __init__(
+        self, service: Service, keeper: Keeper, config: ControlConfig, health: Callable[[], Mapping[str, object]]
+    ) -> None:
+        self._service, self._keeper, self._config, self._health = service, keeper, config, health
+
+    def obey(self, asked: Control) -> None:
+        """Answer at once, or see to it that an answer follows.
+
+        Raises:
+            BadRequest, NotAllowed: it is not done.
+        """
+        if asked.verb == "health":
+            self._service.reply(asked.address, self._health())
+        elif asked.verb == "list":
+            self._keeper.call(lambda: self._service.reply(asked.address, {"models": self._documents()}))
+        elif asked.verb in ("load", "unload"):
+            self._change(asked)
+        else:
+            raise BadRequest(f"{asked.verb} is not answered here")
+
+    def _change(self, asked: Control) -> None:
+        if not self._config.load:
+            raise NotAllowed(f"{asked.verb} over MQTT is switched off here: set control.load in the config")
+
+        def told(outcome: dict[str, object] | EdgertError) -> None:
+            if isinstance(outcome, EdgertError):
+                self._service.refuse(asked.address, outcome)
+            else:
+                self._service.reply(asked.address, outcome)
+
+        if asked.verb == "load":
+            if not asked.folder:
+                raise BadRequest('load needs a folder: send {"folder": "/path/of/a/bundle"}')
+            self._keeper.load(within(asked.folder, self._config.folders), told)
+        elif not asked.model:
+            raise BadRequest('unload needs a model: send {"model": "name"}')
+        else:
+            self._keeper.unload(asked.model, told)
+
+    def _documents(self) -> list[dict[str, object]]:
+        loaded = self._service.models.loaded
+        documents = []
+        for name, folder in sorted(self._keeper.folders.items()):
+            pipeline = loaded.get(name)
+            manifest = pipeline.manifest if pipeline else read_manifest(folder)
+            documents.append(model_document(manifest, ready=pipeline is not None))
+        return documents
