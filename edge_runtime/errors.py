@@ -101,6 +101,13 @@ class Cancelled(EdgertError):
     status = 409
 
 
+class ReaderGone(EdgertError):
+    """Whoever reads a streamed answer, or the broker, takes no more of it."""
+
+    code = "reader_gone"
+    status = 499
+
+
 class NotAllowed(EdgertError):
     """What was asked for is switched off here."""
 

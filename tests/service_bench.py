@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from edge_runtime.config import LimitsConfig, SchedulerConfig
@@ -70,6 +70,7 @@ class Bench:
         self.replies: queue.Queue[Message] = queue.Queue()
         self.clock = Clock()
         self.wanted: list[str] = []
+        self.taken: Callable[[Message], bool] = self._put
         self.service = Service(
             model if isinstance(model, dict) else {"tiny": model},
             TOPICS,
@@ -82,6 +83,9 @@ class Bench:
         self.service.start()
 
     def _publish(self, message: Message) -> bool:
+        return self.taken(message)
+
+    def _put(self, message: Message) -> bool:
         self.replies.put(message)
         return True
 

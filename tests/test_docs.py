@@ -88,7 +88,7 @@ def test_the_contract_lists_the_reasons_of_error_replies_and_no_other() -> None:
         for _, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, errors.EdgertError) and kind.code not in _LOCAL
     }
-    to_requests = {400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503}
+    to_requests = {400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 499, 503}
     assert listed == {pair for pair in known if pair[0] in to_requests or pair == (500, "internal")}
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import collections
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edge_runtime.errors import BadRequest, Busy, EdgertError
+from edge_runtime.errors import BadRequest, Busy, EdgertError, ReaderGone
 from edge_runtime.mqtt.contract import Address, encode_answer, encode_error
 from edge_runtime.mqtt.message import Message
 from edge_runtime.service.job import Job, Outcome
 
 log = logging.getLogger("edgert.service")
+
+_CHUNK_WITHIN_S, _CHUNK_PAUSE_S = 5.0, 0.002
 
 
 @dataclass
@@ -48,9 +51,15 @@ class Replier:
                 log.exception("a reply to %s failed", address.topic)
 
     def send_chunk(self, job: Job, chunk: Callable[[Address], Message]) -> None:
-        """Send a piece of an answer to everyone who waits for it."""
+        """Send a piece of an answer to everyone who waits for it, as fast as the broker takes them.
+
+        Raises:
+            ReaderGone: the broker has taken none for seconds, and what is left of the answer is worth nothing.
+        """
         for address in list(job.waiting):
-            self.counters.unsent += not self._publish(chunk(address))
+            if not self._published(chunk(address), lambda: job.cancelled):
+                self.counters.unsent += 1
+                raise ReaderGone(f"the broker took no piece of the answer for {_CHUNK_WITHIN_S:g} s: it is ended")
 
     def refuse(
         self,
@@ -71,6 +80,16 @@ class Replier:
         if outcome.error is not None:
             self.refuse(address, outcome.error, outcome.timing)
             return
-        sent = self._publish(encode_answer(address, outcome.body, outcome.timing, outcome.header_bytes))
+        message = encode_answer(address, outcome.body, outcome.timing, outcome.header_bytes)
+        sent = self._published(message) if "last" in outcome.timing else self._publish(message)
         self.counters.answered += sent
         self.counters.unsent += not sent
+
+    def _published(self, message: Message, given_up: Callable[[], bool] = lambda: False) -> bool:
+        """Send a piece of a stream, and wait for room if there is none: without it the others are worth nothing."""
+        until_s = time.monotonic() + _CHUNK_WITHIN_S
+        while not self._publish(message):
+            if given_up() or time.monotonic() > until_s:
+                return False
+            time.sleep(_CHUNK_PAUSE_S)
+        return True

@@ -279,6 +279,20 @@ def test_a_stream_comes_in_order_and_says_which_is_the_last(
     assert {dict(reply.user)["status"] for reply in replies} == {"200"}
 
 
+def test_no_piece_is_lost_when_the_broker_is_slower_than_the_model(
+    pipeline: Pipeline, make_bench: Callable[..., Bench]
+) -> None:
+    model = Counting(pipeline, 50)
+    model.go_on.set()
+    bench = make_bench(model)
+    refusals = iter([True, False, True] * 200)
+    put = bench.replies.put
+    bench.taken = lambda message: not next(refusals) and not put(message)
+    bench.send(request(stream="1"))
+    replies = [bench.replies.get(timeout=WAIT_S) for _ in range(50)]
+    assert [dict(reply.user)["seq"] for reply in replies] == [str(number) for number in range(50)]
+
+
 def test_a_stream_that_is_called_off_ends(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
     model = Counting(pipeline, 1000)
     bench = make_bench(model)
