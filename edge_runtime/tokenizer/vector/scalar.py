@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from array import array
 from collections.abc import Callable, Iterable
@@ -115,9 +116,9 @@ class ShortTexts:
     def learn(self, words: Iterable[str]) -> None:
         """Look words up before they are asked for: inside a text, and the first of them as its beginning, too."""
         for count, word in enumerate(itertools.islice(words, _MOST_WORDS)):
-            self._inner[word]
-            if count < _FIRST_WORDS:
-                self._first[word]
+            for known in (self._inner, self._first) if count < _FIRST_WORDS else (self._inner,):
+                with contextlib.suppress(NotSimple):
+                    known[word]
 
     def framed(self, before: bytes, text: str, after: bytes) -> bytes | None:
         """Give the ids of a text as int64 with others before and after; None: it must go another way.

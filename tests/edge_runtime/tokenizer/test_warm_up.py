@@ -14,6 +14,7 @@ from edge_runtime.tokenizer.common_words import common_words
 from edge_runtime.tokenizer.compiled import compile_tokenizer, open_compiled
 from edge_runtime.tokenizer.encoding import Encoded, Tokenizer
 from edge_runtime.tokenizer.recent import RecentTexts
+from edge_runtime.tokenizer.vector.scalar import NotSimple, ShortTexts
 from tests.edge_runtime.tokenizer.real_files import EVERYDAY
 
 TEXTS = ["turn off the living room lights", "Seventeen degrees, 21 now", "café 中文 don't", " ", "", "a  b"]
@@ -73,6 +74,24 @@ def test_what_was_asked_for_last_is_remembered_and_the_rest_forgotten() -> None:
     assert recent.get("text 4999") is not None
     assert recent.get("text 0") is None
     assert sum(recent.get(f"text {number}") is not None for number in range(5000)) < 2000
+
+
+class Joining:
+    """A family in which `5` joins with what stands beside it, so that it is no word by itself."""
+
+    leads_with_space = skips_spaces = False
+
+    def ids_of(self, segment: str) -> list[int]:
+        if "5" in segment:
+            raise NotSimple
+        return [len(segment)]
+
+
+def test_a_word_that_joins_with_its_neighbours_is_not_learned() -> None:
+    texts = ShortTexts(Joining())
+    texts.learn(["a", "5", "b"])
+    assert texts.framed(b"", "a b", b"") is not None
+    assert texts.framed(b"", "a 5", b"") is None
 
 
 def test_a_long_text_is_not_remembered() -> None:
