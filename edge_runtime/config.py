@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edge_runtime.errors import ConfigError
+from edge_runtime.rules.checks import check_rules
+from edge_runtime.rules.rule import Rule
 from edge_runtime.strict import StrictError, decode
 
 ENVIRONMENT = "EDGERT_"
@@ -73,7 +75,7 @@ class SchedulerConfig:
 
 @dataclass(frozen=True)
 class MemoryConfig:
-    """What models may take together; `budget_mb` 0 is three quarters of what the machine and the cgroup allow."""
+    """What the process may take with its models; `budget_mb` 0: three quarters of what machine and cgroup allow."""
 
     budget_mb: int = 0
     on_demand: bool = False
@@ -130,6 +132,7 @@ class Config:
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     metrics: MetricsConfig = MetricsConfig()
     audit: AuditConfig = AuditConfig()
+    rules: tuple[Rule, ...] = ()
 
 
 def load_config(file: Path | None, environment: Mapping[str, str] = os.environ) -> Config:
@@ -248,4 +251,5 @@ def _completed(config: Config) -> Config:
         value = getattr(getattr(config, table), key)
         if not least <= value <= most:
             raise ConfigError(f"{name} is {value}, must be {least} to {most}")
+    check_rules(config.rules, config.broker.root, device)
     return dataclasses.replace(config, device=device)

@@ -12,7 +12,8 @@ from pathlib import Path
 from edge_runtime.announcing import document_message, info_document, model_document
 from edge_runtime.bundle.manifest import read_manifest
 from edge_runtime.config import Config
-from edge_runtime.engine.memory import ModelShelf, default_budget_mb
+from edge_runtime.engine import import_engine
+from edge_runtime.engine.memory import ModelShelf, default_budget_mb, process_rss_mb
 from edge_runtime.errors import ConfigError, EdgertError
 from edge_runtime.keeper import Keeper
 from edge_runtime.mqtt.address import BrokerAddress
@@ -21,6 +22,7 @@ from edge_runtime.mqtt.contract import CONTENT_TYPES
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 from edge_runtime.pipeline import Pipeline
+from edge_runtime.rules.runner import RuleRunner
 from edge_runtime.service import Service
 from edge_runtime.verbs import Verbs
 
@@ -56,15 +58,24 @@ class Daemon:
             control=lambda asked: self.verbs.obey(asked),
             wanted=lambda name: self.keeper.want(name),
         )
-        shelf = ModelShelf(config.memory.budget_mb or default_budget_mb())
+        import_engine()  # what its libraries take belongs to the process, not to the first model
+        shelf = ModelShelf(config.memory.budget_mb or default_budget_mb(), base_mb=process_rss_mb())
         self.keeper = Keeper(self.service, shelf, _threads(config), self._model_changed)
         self.verbs = Verbs(self.service, self.keeper, config.control, self._health)
+        self.rules = RuleRunner(
+            config.rules, self.topics, self.service.receive, lambda event: self.connection.publish(event)
+        )
         self.failed = threading.Event()
         group = [(self.topics.group_requests, 1)] if config.group else []
         self.connection = Connection(
             address or broker_address(config),
             client_id=f"edgert-{config.device}",
-            subscriptions=[(self.topics.requests, 1), *group, (self.topics.status, 1)],
+            subscriptions=[
+                (self.topics.requests, 1),
+                *group,
+                *((heard, 1) for heard in self.rules.subscriptions),
+                (self.topics.status, 1),
+            ],
             will=self._status("offline"),
             on_message=self._receive,
             on_ready=self._announce,
@@ -73,15 +84,19 @@ class Daemon:
             max_packet_bytes=config.limits.payload_bytes + 4096,  # room for topic and properties
         )
         self.keeper.add(config.bundles, on_demand=config.memory.on_demand)
+        manifests = map(read_manifest, self.keeper.folders.values())
+        self.rules.rules.check({manifest.name: manifest.task.labels for manifest in manifests})
 
     def start(self) -> None:
         """Start answering; returns at once, the broker may still be away."""
         self.service.start()
         self.keeper.start()
+        self.rules.start()
         self.connection.start()
 
     def stop(self) -> None:
         """Take nothing new, finish what waits, say `offline`, disconnect."""
+        self.rules.stop()
         finished = self.service.drain(DRAIN_S)
         self.keeper.stop()
         self.connection.stop(farewell=[self._status("offline")])
@@ -107,14 +122,16 @@ class Daemon:
         return problems
 
     def _publish(self, message: Message) -> bool:
-        return self.connection.publish(message)
+        return self.rules.take_reply(message) or self.connection.publish(message)
 
     def _publish_minor(self, message: Message) -> bool:
-        return self.connection.publish(message, minor=True)
+        return self.rules.take_reply(message) or self.connection.publish(message, minor=True)
 
     def _receive(self, message: Message) -> None:
+        heard = self.rules.receive(message)
         if message.topic != self.topics.status:
-            self.service.receive(message)
+            if not heard:  # no rule may look at requests, so what a rule looks at is none
+                self.service.receive(message)
         elif message.payload != b"online" and self.connection.ready:  # not ready: `_announce` is yet to come
             # An old last will may come after our `online` when a connection was replaced quickly.
             self._publish(self._status("online"))

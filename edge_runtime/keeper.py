@@ -169,19 +169,15 @@ class Keeper:
             name = self._shelf.drifted(self._rss_mb(), self._clock())
         if name is not None and name in self._folders:
             log.warning("memory has grown: %s is loaded anew", name)
-            with contextlib.suppress(EdgertError):
-                self._put(self._folders[name], check=False)
+            self._put_away([name])  # both at a time might not fit; who asks meanwhile waits for it
+            self.want(name)
 
     def _put(self, folder: Path, *, check: bool) -> Pipeline:
         manifest = read_manifest(folder)
         name, models = manifest.name, self._service.models
         with self._lock:
             victims = self._shelf.room_for(name, estimate_mb(manifest))
-        for victim in victims:
-            log.info("%s is put away to make room for %s", victim, name)
-            models.loaded.pop(victim, None)
-            self._service.wait_for_runs(victim, RETIRE_S)
-            self._dropped(victim)
+        self._put_away(victims)
         before_mb, started_s = self._rss_mb(), self._clock()
         pipeline = open_pipeline(folder, self._threads)
         pipeline.vectors(["warm up"], truncate=True)  # the first run allocates; no client should wait for that
@@ -193,10 +189,19 @@ class Keeper:
         now_s = self._clock()
         with self._lock:
             self._shelf.loaded(name, self._rss_mb() - before_mb, now_s - started_s, now_s)
+            victims = self._shelf.over_budget(keep=name)  # it may be larger than it was thought to be
+        self._put_away(victims)
         self._service.model_changed()
         log.info("loaded %s %s from %s", name, manifest.version, folder)
         self._changed(name)
         return pipeline
+
+    def _put_away(self, names: Sequence[str]) -> None:
+        for name in names:
+            log.info("%s is put away", name)
+            self._service.models.loaded.pop(name, None)
+            self._service.wait_for_runs(name, RETIRE_S)
+            self._dropped(name)
 
     def _dropped(self, name: str) -> None:
         with self._lock:

@@ -39,11 +39,14 @@ def broker(kind: Kind) -> RunningBroker:
 
 
 @contextlib.contextmanager
-def daemon(address: BrokerAddress, bundles: Sequence[Path], **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def daemon(
+    address: BrokerAddress, bundles: Sequence[Path], config: Path | None = None, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """`edgert serve` as a process; ended by SIGTERM, which it must obey with status 0 unless it was killed before."""
     environment = {**os.environ, "EDGERT_BROKER_URL": address.url(), "EDGERT_DEVICE": DEVICE, **settings}
     bundle_options = [option for bundle in bundles for option in ("--bundle", str(bundle))]
-    process = subprocess.Popen([*EDGERT, "serve", *bundle_options], env=environment)
+    config_options = ["--config", str(config)] if config else []
+    process = subprocess.Popen([*EDGERT, "serve", *bundle_options, *config_options], env=environment)
     try:
         yield process
         alive = process.poll() is None

@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.errors": set(),
     "edge_runtime.strict": {"edge_runtime.errors"},
     "edge_runtime.board": LEAVES,
-    "edge_runtime.config": LEAVES,
+    "edge_runtime.config": LEAVES | {"edge_runtime.rules"},
+    "edge_runtime.rules": LEAVES | WIRE,
     "edge_runtime.bundle": LEAVES,
     "edge_runtime.tokenizer": LEAVES,
     "edge_runtime.engine": LEAVES | {"edge_runtime.bundle"},
@@ -61,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.daemon": LEAVES
     | {"edge_runtime.announcing", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.engine"}
     | {"edge_runtime.keeper", "edge_runtime.mqtt", "edge_runtime.pipeline", "edge_runtime.service"}
-    | {"edge_runtime.verbs"},
+    | {"edge_runtime.rules", "edge_runtime.verbs"},
     "edge_runtime.running": LEAVES
     | {"edge_runtime.board", "edge_runtime.config", "edge_runtime.daemon", "edge_runtime.mqtt.address"},
     "edge_runtime.up": LEAVES | {"edge_runtime.mqtt"},

@@ -47,6 +47,11 @@ def open_session(folder: Path, model: ModelSpec, threads: int = 0) -> Session:
     return _opener(model.engine)(folder / model.file, threads)
 
 
+def import_engine(engine: str = "onnx") -> None:
+    """Load an engine's libraries now, so that what they take can be told from what a model takes."""
+    _opener(engine)
+
+
 def _opener(engine: str) -> Opener:
     target = ENGINES.get(engine)
     if target is None:

@@ -29,11 +29,14 @@ class OnnxSession:
         self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         # On an error the Python wrapper would otherwise print a banner and try again with other providers.
         self._session.disable_fallback()
+        # What a large batch has taken is given back at its end: a session would keep 80 MB after one of 8 x 256 tokens.
+        self._options = onnxruntime.RunOptions()
+        self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self.input_names = tuple(node.name for node in self._session.get_inputs())
 
     def run(self, feeds: Mapping[str, Array]) -> list[FloatArray]:
         """Run once; raises whatever ONNX Runtime raises, which `service.py` turns into an error reply."""
-        outputs: list[FloatArray] = self._session.run(None, dict(feeds))
+        outputs: list[FloatArray] = self._session.run(None, dict(feeds), self._options)
         return outputs
 
 

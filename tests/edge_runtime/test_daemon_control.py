@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from edge_runtime.mqtt.broker import RunningBroker
+from edge_runtime.mqtt.broker import RunningBroker, mosquitto
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics, Verb
 from tests import served, tiny
+from tests.brokers import NEED_MOSQUITTO, PlainMosquitto
 
 pytestmark = pytest.mark.broker
 
@@ -157,3 +158,49 @@ def test_a_request_to_the_group_is_answered_by_name(broker: RunningBroker, opera
         status, body = operator.ask(TOPICS.group_infer("kitchen", "one"), text="turn on")
         assert (status, body["model"]) == (200, "one")
         assert operator.documents[TOPICS.info]["groups"] == ["kitchen"]
+
+
+RULES = """
+[[rules]]
+name = "too-warm"
+topic = "sensors/+/climate"
+value = "temperature"
+above = 26.0
+hysteresis = 1.0
+
+[[rules]]
+name = "said"
+topic = "door/words"
+model = "one"
+events = "each"
+score = 0.01
+"""
+
+
+def test_rules_turn_what_sensors_say_into_events(bundles: Path, tmp_path: Path) -> None:
+    if mosquitto.find() is None:
+        pytest.skip(NEED_MOSQUITTO)
+    (tmp_path / "edgert.toml").write_text(RULES)
+    events: queue.Queue[Message] = queue.Queue()
+    broker = PlainMosquitto(tmp_path)
+    broker.start()
+    try:
+        with served.daemon(broker.address, [bundles / "one"], tmp_path / "edgert.toml"):
+            served.wait_online(broker.address)
+            house = Connection(broker.address, "house", subscriptions=[(TOPICS.event("+"), 1)], on_message=events.put)
+            house.start()
+            assert house.wait_ready(WAIT_S)
+            for celsius in (20.0, 26.5, 25.5, 24.9):
+                house.publish(Message("sensors/kitchen/climate", json.dumps({"temperature": celsius}).encode(), qos=1))
+            told = [json.loads(events.get(timeout=WAIT_S).payload) for _ in range(2)]
+            assert [(event["rule"], event["type"], event["value"]) for event in told] == [
+                ("too-warm", "start", 26.5),
+                ("too-warm", "end", 24.9),
+            ]
+            house.publish(Message("door/words", b"turn on the light", qos=1))
+            event = json.loads(events.get(timeout=WAIT_S).payload)
+            assert event["rule"] == "said"
+            assert event["label"] in tiny.LABELS
+            house.stop()
+    finally:
+        broker.kill()

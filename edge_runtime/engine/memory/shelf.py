@@ -22,7 +22,7 @@ LEAST_SHARE = 0.5  # of the estimate: less growth was measured only because free
 # RSS beyond what the models explain: this share of it, at least this much, is what their arenas take at work.
 DRIFT_SHARE, DRIFT_MB = 0.25, 32.0
 DRIFT_LEAST_MB = 16.0  # over the budget less is forgiven
-RECYCLE_INTERVAL_S = 600.0
+RECYCLE_INTERVAL_S, OVER_INTERVAL_S = 600.0, 30.0  # between two reloads; over the budget there is no time to lose
 _LEAST_MB, _LEAST_S = 0.1, 0.001
 
 
@@ -172,22 +172,22 @@ class ModelShelf:
         """Which model to load anew because the process has grown beyond what the models explain.
 
         Beyond the sum of the models it may take a quarter of that, at least 32 MB; and over the budget 16 MB. Which
-        session grew cannot be seen from outside: it is the one with the most runs since it was loaded. One model an
-        interval; when all had their turn and the memory did not come back, it is somebody else's and is taken for
-        granted.
+        session grew cannot be seen from outside: it is the one with the most runs since it was loaded. One model in
+        ten minutes, over the budget in half a minute; when all had their turn and the memory did not come back, it is
+        somebody else's and is taken for granted.
 
         Args:
             rss_mb: of the process now. The first call tells what is beyond the sum from the start.
         """
         excess = max(0.0, rss_mb - self.taken_mb)
         self._excess_mb = min(self._excess_mb, excess)
-        margin = max(DRIFT_MB, DRIFT_SHARE * self.taken_mb)
+        margin, interval_s = max(DRIFT_MB, DRIFT_SHARE * self.taken_mb), RECYCLE_INTERVAL_S
         if rss_mb > self.budget_mb:
-            margin = DRIFT_LEAST_MB
+            margin, interval_s = DRIFT_LEAST_MB, OVER_INTERVAL_S
         if excess - self._excess_mb <= margin:
             self._recycled.clear()
             return None
-        if now_s - self._recycled_s < RECYCLE_INTERVAL_S:
+        if now_s - self._recycled_s < interval_s:
             return None
         candidates = [name for name in self._here if name not in self._recycled and self._here[name].runs]
         if not candidates:
