@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.raw_mqtt import RawMqtt, reply_properties, user_property
-from benchmarks.serving import DEFAULT_BUNDLE, SENTENCE, need_bundle, served, topics
+from benchmarks.serving import DEFAULT_BUNDLE, SENTENCE, free_port, need_bundle, served, topics
 from benchmarks.table import show
 from edge_runtime.bundle.manifest import read_bundle
 from edge_runtime.mqtt.address import BrokerAddress
@@ -146,9 +146,7 @@ def _connect(address: BrokerAddress, client_id: str) -> RawMqtt:
 @contextlib.contextmanager
 def unconfigured_mosquitto() -> Iterator[BrokerAddress]:
     """Mosquitto with nothing but a loopback listener: what a user has who installed it and went on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
         config.write(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
         config.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from contextlib import AbstractContextManager
@@ -25,6 +26,14 @@ def served(bundle: Path, address: BrokerAddress) -> AbstractContextManager[subpr
 def topics() -> Topics:
     """The topics of the daemon under test."""
     return Topics(DEVICE)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def rss_mb(pid: int) -> float:

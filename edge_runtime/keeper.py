@@ -200,8 +200,11 @@ class Keeper:
         for name in names:
             log.info("%s is put away", name)
             self._service.models.loaded.pop(name, None)
-            self._service.wait_for_runs(name, RETIRE_S)
+            if not self._service.wait_for_runs(name, RETIRE_S):
+                log.warning("%s still runs after %g s: what it takes is not free yet", name, RETIRE_S)
             self._dropped(name)
+            if self._service.is_awaited(name):  # queued while it was loaded: nobody else would ask for it
+                self.want(name)
 
     def _dropped(self, name: str) -> None:
         with self._lock:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.serving import free_port
 from edgert_tools.cache import cache_folder, keep, work_folder
 
 PACKAGES = ("fastapi>=0.115,<1", "uvicorn[standard]>=0.30,<1")
@@ -34,9 +35,7 @@ def peer_folder() -> Path:
 @contextlib.contextmanager
 def http_peer(bundle: Path) -> Iterator[tuple[int, int]]:
     """Run the peer; gives its port and process id."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     path = os.pathsep.join([str(Path.cwd()), str(peer_folder()), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     command = [sys.executable, "-m", "uvicorn", "benchmarks.service_parts.http_app:app"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", "--no-access-log"]

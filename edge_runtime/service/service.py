@@ -229,6 +229,11 @@ class Service:
             self.models.leaving.discard(model)
             return idle
 
+    def is_awaited(self, model: str) -> bool:
+        """Whether a request waits for a model."""
+        with self._desk.changed:
+            return bool(self._desk.scheduler.waiting_for(model))
+
     def wait_for_runs(self, model: str, timeout_s: float) -> bool:
         """Wait until no request of a model runs, so that what it took is free; False if one still does."""
         with self._desk.changed:

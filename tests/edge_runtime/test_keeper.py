@@ -22,7 +22,7 @@ from edge_runtime.keeper import Keeper, estimate_mb, within
 from edge_runtime.mqtt.message import Message
 from edge_runtime.service import Service
 from tests import tiny
-from tests.service_bench import TOPICS, WAIT_S, request
+from tests.service_bench import TOPICS, WAIT_S, Gate, request
 
 
 class House:
@@ -32,7 +32,14 @@ class House:
         self.replies: queue.Queue[Message] = queue.Queue()
         self.changed: list[str] = []
         self.now = 0.0
-        self.service = Service({}, TOPICS, LimitsConfig(), self._publish, wanted=lambda name: self.keeper.want(name))
+        self.service = Service(
+            {},
+            TOPICS,
+            LimitsConfig(),
+            self._publish,
+            wanted=lambda name: self.keeper.want(name),
+            finished=lambda job, *_: self.keeper.used(job.request.model),
+        )
         self.shelf = ModelShelf(budget_mb)
         grows = itertools.count(step=estimate_mb(bundle) if bundle else 0.0)
         self.keeper = Keeper(
@@ -67,6 +74,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles")
     tiny.write_bundle(folder / "one", name="one")
     tiny.write_bundle(folder / "two", name="two")
+    tiny.write_bundle(folder / "three", name="three")
     tiny.write_bundle(folder / "one-newer", name="one", version="2.0.0")
     return folder
 
@@ -159,6 +167,37 @@ def test_with_too_little_memory_models_take_turns(bundles: Path) -> None:
         assert house.ask(model)["model"] == model
         assert list(house.service.models.loaded) == [model]
     assert house.service.models.names == ["one", "two"]
+    house.keeper.stop()
+    assert house.service.drain(WAIT_S)
+
+
+def test_a_request_that_waits_for_a_model_that_is_put_away_is_answered(bundles: Path) -> None:
+    manifest = read_manifest(bundles / "one")
+    house = House(estimate_mb(manifest) * 1.5, manifest)
+    house.keeper.add([str(bundles / "one"), str(bundles / "two")], on_demand=True)
+    gate = house.service.models.loaded["one"] = Gate(house.service.models.loaded["one"])
+    house.service.receive(request("turn on the light", model="one"))
+    assert gate.entered.acquire(timeout=WAIT_S)
+    house.service.receive(request("close the blind", model="one"))
+    house.service.receive(request(model="two"))
+    while "one" in house.service.models.loaded:
+        pass
+    gate.open.release()
+    assert sorted(house.answer()["model"] for _ in range(3)) == ["one", "one", "two"]
+    house.keeper.stop()
+    assert house.service.drain(WAIT_S)
+
+
+def test_the_model_that_nobody_asks_makes_room(bundles: Path) -> None:
+    manifest = read_manifest(bundles / "one")
+    house = House(estimate_mb(manifest) * 2.5, manifest)
+    house.keeper.add([str(bundles / name) for name in ("one", "two", "three")], on_demand=True)
+    assert sorted(house.service.models.loaded) == ["one", "two"]
+    for _ in range(5):
+        house.now += 60.0
+        house.ask("one")
+    house.ask("three")
+    assert sorted(house.service.models.loaded) == ["one", "three"]
     house.keeper.stop()
     assert house.service.drain(WAIT_S)
 

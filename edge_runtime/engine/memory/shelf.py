@@ -113,6 +113,7 @@ class ModelShelf:
             victims = self._cheapest(may_go, over_mb)
             if victims is not None:
                 self._known.setdefault(name, _Known()).need_mb = need_mb
+                self._cleared_for.discard(name)
                 if victims:
                     self._cleared_for.add(name)
                 return victims
@@ -130,13 +131,13 @@ class ModelShelf:
         if name not in self._here:
             least = 1.0 if name in self._cleared_for else LEAST_SHARE
             known.size_mb = max(grew_mb, known.need_mb * least)
-        elif known.need_mb != known.sized_for_mb:  # another version
-            known.size_mb = known.need_mb
+        else:  # the growth is the new one less what was freed of the old one: it never says too much
+            known.size_mb = max(grew_mb, known.size_mb if known.need_mb == known.sized_for_mb else known.need_mb)
         known.sized_for_mb = known.need_mb
         self._cleared_for.discard(name)
-        known.load_s, known.runs, known.used_s = took_s, 0, now_s
-        if known.at_s == -math.inf:
-            known.uses_log2, known.at_s = 0.0, now_s
+        known.load_s, known.used_s = took_s, now_s
+        known.note_use(now_s)  # whoever had it loaded is about to ask it
+        known.runs = 0
         self._here[name] = known
 
     def used(self, name: str, now_s: float) -> None:
