@@ -22,7 +22,10 @@ COMMANDS = {
     "models": ("edge_runtime.commands.ask", ""),
     "recipes": ("edgert_tools.commands", ""),
     "serve": ("edge_runtime.commands.serve", ""),
+    "service": ("edge_runtime.commands.service", ""),
+    "status": ("edge_runtime.commands.top", ""),
     "tokenizer": ("edgert_tools.commands", "convert"),
+    "top": ("edge_runtime.commands.top", ""),
     "up": ("edge_runtime.commands.serve", ""),
     "verify": ("edge_runtime.commands.bundles", ""),
 }
@@ -49,7 +52,8 @@ class LazyGroup(click.Group):
 def edgert() -> None:
     """Open models in, int8 answers out of a small board over MQTT.
 
-    On a workstation: convert, recipes, demo, tokenizer. On the board: serve, verify. To try and ask: up, ask, models.
+    On a workstation: convert, recipes, demo, tokenizer. On the board: serve, service, verify. To try and ask: up, ask,
+    models, status, top.
     """
 
 

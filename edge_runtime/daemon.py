@@ -15,20 +15,28 @@ from edge_runtime.config import Config
 from edge_runtime.engine import import_engine
 from edge_runtime.engine.memory import ModelShelf, default_budget_mb, process_rss_mb
 from edge_runtime.errors import ConfigError, EdgertError
+from edge_runtime.housekeeping import Every, Housekeeping
 from edge_runtime.keeper import Keeper
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.contract import CONTENT_TYPES
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
-from edge_runtime.pipeline import Pipeline
+from edge_runtime.observing.metrics import Moment
+from edge_runtime.observing.observer import Observer, moment_of
+from edge_runtime.observing.reporting import Heartbeat
+from edge_runtime.pipeline import Pipeline, Result
 from edge_runtime.rules.runner import RuleRunner
 from edge_runtime.service import Service
+from edge_runtime.service.job import Job, Outcome
+from edge_runtime.systemd.notifier import Notifier
 from edge_runtime.verbs import Verbs
 
 log = logging.getLogger("edgert.daemon")
 
 DRAIN_S = 5.0
+MEMORY_LOOK_S = 30.0
+_NOBODY = Notifier()
 RUN_OUT_S = 30.0  # for the one run that was left: ending the process under it would abort it (SIGABRT, not status 0)
 
 
@@ -38,16 +46,18 @@ class Daemon:
     Args:
         config: with at least one bundle.
         address: the broker, if it is not the config's (as for a broker that was just started).
+        notifier: tells systemd that the daemon lives.
 
     Raises:
         ConfigError: no bundle, or two of one name.
         BundleError, UnsupportedModel, UnsupportedTokenizer, NoMemory: a bundle cannot be run; nothing was connected.
     """
 
-    def __init__(self, config: Config, address: BrokerAddress | None = None) -> None:
+    def __init__(self, config: Config, address: BrokerAddress | None = None, notifier: Notifier = _NOBODY) -> None:
         self.config = config
         self.topics = Topics(config.device, config.broker.root, config.broker.reply_prefixes, config.group)
         self.models: dict[str, Pipeline] = {}
+        self.observer = Observer(config, self.topics, self._moment, self._publish)
         self.service = Service(
             self.models,
             self.topics,
@@ -57,6 +67,7 @@ class Daemon:
             scheduling=config.scheduler,
             control=lambda asked: self.verbs.obey(asked),
             wanted=lambda name: self.keeper.want(name),
+            finished=self._finished,
         )
         import_engine()  # what its libraries take belongs to the process, not to the first model
         shelf = ModelShelf(config.memory.budget_mb or default_budget_mb(), base_mb=process_rss_mb())
@@ -84,11 +95,16 @@ class Daemon:
             max_packet_bytes=config.limits.payload_bytes + 4096,  # room for topic and properties
         )
         self.keeper.add(config.bundles, on_demand=config.memory.on_demand)
+        self.housekeeping = Housekeeping(
+            [self._report, Heartbeat(notifier, self._is_well).tick, Every(MEMORY_LOOK_S, self._look_at_memory)]
+        )
         manifests = map(read_manifest, self.keeper.folders.values())
         self.rules.rules.check({manifest.name: manifest.task.labels for manifest in manifests})
 
     def start(self) -> None:
         """Start answering; returns at once, the broker may still be away."""
+        self.observer.start()
+        self.housekeeping.start()
         self.service.start()
         self.keeper.start()
         self.rules.start()
@@ -99,6 +115,7 @@ class Daemon:
         self.rules.stop()
         finished = self.service.drain(DRAIN_S)
         self.keeper.stop()
+        self.housekeeping.stop()
         self.connection.stop(farewell=[self._status("offline")])
         counters = self.service.counters
         told = (counters.answered, counters.refused.total(), counters.unsent)
@@ -106,6 +123,7 @@ class Daemon:
         if not finished:
             log.warning("some requests were not finished in %g s and were told so", DRAIN_S)
             self.service.drain(RUN_OUT_S)
+        self.observer.stop()
 
     def reload(self, config: Config) -> list[str]:
         """Take over what may change while the daemon runs: bundles and the log's level.
@@ -142,6 +160,7 @@ class Daemon:
         for name in self.service.models.names:
             self._publish(self._model_message(name))
         self._publish(self._status("online"))
+        self.observer.reports.connected()
 
     def _model_changed(self, name: str) -> None:
         """A model was loaded, exchanged, put away or unloaded."""
@@ -157,6 +176,25 @@ class Daemon:
             with contextlib.suppress(EdgertError):
                 return document_message(self.topics.model(name), model_document(read_manifest(folder), ready=False))
         return Message(self.topics.model(name), b"", qos=1, retain=True)
+
+    def _finished(self, job: Job, pipeline: Pipeline, outcome: Outcome, result: Result | None, row: int) -> None:
+        """A request was run; on a worker's thread."""
+        self.keeper.used(job.request.model)
+        self.observer.finished(job, pipeline, outcome, result, row)
+
+    def _moment(self) -> Moment:
+        return moment_of(self.service, self.config.scheduler.workers)
+
+    def _report(self, now_s: float) -> None:
+        if self.connection.ready:
+            self.observer.reports.tick(now_s)
+
+    def _is_well(self) -> bool:
+        """Whether the network thread lives; a model that runs long is not taken for a daemon that hangs."""
+        return self.connection.alive
+
+    def _look_at_memory(self) -> None:
+        self.keeper.call(self.keeper.recycle_if_drifted)
 
     def _status(self, word: str) -> Message:
         return Message(self.topics.status, word.encode(), qos=1, retain=True)

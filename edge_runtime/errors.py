@@ -52,6 +52,12 @@ class UnsupportedBoard(EdgertError):
     code = "unsupported_board"
 
 
+class UnitFailed(EdgertError):
+    """The systemd unit cannot be put in place, started or looked at; says what systemd said."""
+
+    code = "unit_failed"
+
+
 # --- requests ------------------------------------------------------------------------------------------------
 
 
@@ -209,6 +215,23 @@ class RemoteError(EdgertError):
     def __init__(self, status: int, code: str, message: str, retry_after_ms: int | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.retry_after_ms = status, code, retry_after_ms
+
+
+class StreamGap(EdgertError):
+    """A piece of a streamed answer is missing: what came before it is whole, the rest is not to be had."""
+
+    code = "stream_gap"
+    status = 502
+
+    def __init__(self, received: int, what: str) -> None:
+        super().__init__(f"the stream has a gap after {received} pieces ({what}): ask again")
+        self.received = received
+
+
+class OpensslFailed(EdgertError):
+    """The `openssl` program is missing or could not make a certificate; says what it said."""
+
+    code = "openssl_failed"
 
 
 # --- models and bundles --------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from edge_runtime.board import check_board
 from edge_runtime.config import Config
 from edge_runtime.errors import BrokerUnreachable, EdgertError
+from edge_runtime.observing.log_lines import line_format
+from edge_runtime.systemd.notifier import Notifier
 
 if TYPE_CHECKING:
-    again = threading.Event()
-    signal.signal(signal.SIGHUP, lambda *_: again.set())
     from edge_runtime.daemon import Daemon
     from edge_runtime.mqtt.address import BrokerAddress
 
@@ -26,8 +26,9 @@ _LOOK_S = 0.5  # how often the main thread looks whether the network thread gave
 
 def prepare(config: Config) -> None:
     """Log to stderr and refuse a machine that cannot run models, before anything heavy is imported."""
-    form = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
-    logging.basicConfig(level=config.runtime.log_level.upper(), stream=sys.stderr, format=form)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(line_format(config.runtime.log_format))
+    logging.basicConfig(level=config.runtime.log_level.upper(), handlers=[handler])
     check_board()
 
 
@@ -55,30 +56,37 @@ def run_until_stopped(
     signal.signal(signal.SIGHUP, lambda *_: again.set())
     from edge_runtime.daemon import Daemon
 
-    daemon = Daemon(config, address)
+    notifier = Notifier.from_environment()
+    daemon = Daemon(config, address, notifier)
     daemon.start()
+    notifier.ready("loaded, waiting for the broker")  # it may be away for long; the daemon is up nevertheless
     try:
         waiting = True
         while not stop.wait(0.05 if waiting else _LOOK_S):
             if again.is_set() and reread is not None:
                 again.clear()
-                daemon.keeper.call(lambda: _reload(daemon, reread))
+                daemon.keeper.call(lambda: _reload(daemon, reread, notifier))
             if daemon.failed.is_set():
                 raise BrokerUnreachable(daemon.connection.last_error or "the network thread ended")
             if waiting and daemon.connection.wait_ready(0):
                 waiting = False
+                notifier.status(f"answers for {', '.join(daemon.models)}")
                 log.info("device %s answers for %s", config.device, ", ".join(daemon.models))
                 if when_ready is not None:
                     when_ready(daemon)
     finally:
+        notifier.stopping()
         daemon.stop()
 
 
-def _reload(daemon: Daemon, reread: Callable[[], Config]) -> None:
+def _reload(daemon: Daemon, reread: Callable[[], Config], notifier: Notifier) -> None:
+    notifier.reloading()
     try:
         problems = daemon.reload(reread())
     except EdgertError as error:
         problems = [str(error)]
+    finally:
+        notifier.ready()
     for problem in problems:
         log.error("not reloaded: %s", problem)
     if not problems:

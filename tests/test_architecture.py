@@ -59,17 +59,31 @@ MAY_IMPORT: dict[str, set[str]] = {
     | WIRE
     | {"edge_runtime.announcing", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.keeper"}
     | {"edge_runtime.service"},
+    "edge_runtime.systemd": LEAVES | {"edge_runtime.config"},
+    "edge_runtime.systemd.notifier": set(),
+    "edge_runtime.observing": LEAVES
+    | WIRE
+    | {"edge_runtime.announcing", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.pipeline"}
+    | {"edge_runtime.service", "edge_runtime.systemd.notifier"},
+    "edge_runtime.observing.log_lines": set(),
+    "edge_runtime.observing.metrics": set(),
+    "edge_runtime.housekeeping": set(),
+    "edge_runtime.watching": LEAVES | {"edge_runtime.mqtt"},
     "edge_runtime.daemon": LEAVES
     | {"edge_runtime.announcing", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.engine"}
-    | {"edge_runtime.keeper", "edge_runtime.mqtt", "edge_runtime.pipeline", "edge_runtime.service"}
-    | {"edge_runtime.rules", "edge_runtime.verbs"},
+    | {"edge_runtime.housekeeping", "edge_runtime.keeper", "edge_runtime.mqtt", "edge_runtime.observing"}
+    | {"edge_runtime.pipeline", "edge_runtime.rules"}
+    | {"edge_runtime.service", "edge_runtime.systemd", "edge_runtime.verbs"},
     "edge_runtime.running": LEAVES
-    | {"edge_runtime.board", "edge_runtime.config", "edge_runtime.daemon", "edge_runtime.mqtt.address"},
+    | {"edge_runtime.board", "edge_runtime.config", "edge_runtime.daemon"}
+    | {"edge_runtime.observing.log_lines"}
+    | {"edge_runtime.mqtt.address", "edge_runtime.systemd"},
     "edge_runtime.up": LEAVES | {"edge_runtime.mqtt"},
     "edge_runtime.commands": LEAVES
     | MODEL_PATH
     | {"edge_runtime.board", "edge_runtime.client", "edge_runtime.config", "edge_runtime.daemon", "edge_runtime.mqtt"}
-    | {"edge_runtime.running", "edge_runtime.selftest", "edge_runtime.up"},
+    | {"edge_runtime.running", "edge_runtime.selftest", "edge_runtime.systemd", "edge_runtime.up"}
+    | {"edge_runtime.watching"},
     "edge_runtime.cli": {"edge_runtime.errors"},  # subcommands are named in a table and imported on use
     "edge_runtime.__main__": {"edge_runtime.cli"},
     "firmware_bridge": {"edge_runtime.errors", "edge_runtime.bundle", "edge_runtime.mqtt"},
@@ -96,6 +110,7 @@ OUTSIDE: dict[str, list[str]] = {
     "onnxruntime": ["edge_runtime/engine/onnx.py", *WORKSTATION],
     "optimum": WORKSTATION,
     "paho": ["edge_runtime/mqtt/client.py"],
+    "prometheus_client": ["edge_runtime/observing/prometheus.py"],
     "serial": ["firmware_bridge/serial_link.py", "firmware_bridge/ports.py"],
     "sklearn": WORKSTATION,
     "tokenizers": WORKSTATION,

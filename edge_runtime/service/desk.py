@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from dataclasses import dataclass, field
 
@@ -18,7 +19,9 @@ class Desk:
     """Requests that wait, requests that run, answers that are remembered.
 
     Attributes:
-        changed: the lock; notified when something came, ended, or was loaded.
+        changed: the lock; notified when a run ended or a model was loaded.
+        bell: wakes one worker for each entry. Rung when the lock is free again: a worker that was woken by the lock's
+            own notification would wake twice, once to find it still held.
         typical_ms: what a request takes in its model, a moving mean.
         draining: nothing new is taken.
     """
@@ -27,6 +30,7 @@ class Desk:
     scheduler: Scheduler
     replies: RememberedReplies
     changed: threading.Condition = field(default_factory=threading.Condition)
+    bell: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
     running: set[Job] = field(default_factory=set)
     typical_ms: float = _GUESS_MS
     draining: bool = False

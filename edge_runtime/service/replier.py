@@ -71,7 +71,9 @@ class Replier:
     ) -> None:
         """Send an error; without an address it is only counted."""
         self.counters.refused[error.code] += 1
-        log.log(logging.DEBUG if isinstance(error, Busy | BadRequest) else logging.INFO, "refused: %s", error)
+        level = logging.DEBUG if isinstance(error, Busy | BadRequest) else logging.INFO
+        about = {"request_id": address.id if address else None, "code": error.code, "status": error.status}
+        log.log(level, "refused: %s", error, extra=about)
         publish = self._publish_minor if minor else self._publish
         if address is not None and not publish(encode_error(address, error, timing)):
             self.counters.unsent += 1

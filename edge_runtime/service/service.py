@@ -112,6 +112,8 @@ class Service:
                 self._join(running, request, now_s)
             elif known is None:
                 out = self._enqueue(request, now_s)
+        if running is None and known is None:
+            desk.bell.put(None)
         if out:
             self._dismiss(out, lambda job, now_s: late(job, now_s) if job.ends_s <= now_s else self._busy())
         if known is not None or running is not None:
@@ -141,7 +143,6 @@ class Service:
         if not scheduler.has_room(request.size_bytes):
             raise self._busy()
         scheduler.add(self._desk.replies.begin(request, now_s))
-        self._desk.changed.notify()
         return out
 
     def _busy(self) -> Busy:
@@ -200,8 +201,7 @@ class Service:
 
     def model_changed(self) -> None:
         """A model was loaded: what waited for it can run."""
-        with self._desk.changed:
-            self._desk.changed.notify_all()
+        self._workers.wake()
 
     def fail(self, model: str, error: EdgertError) -> None:
         """Answer everyone who waits for a model that cannot be loaded."""
@@ -248,7 +248,7 @@ class Service:
         desk = self._desk
         with desk.changed:
             desk.draining = True
-            desk.changed.notify_all()
+        self._workers.wake()
         ended = self._workers.join(timeout_s)
         with desk.changed:
             jobs = [*desk.running, *desk.scheduler]
@@ -256,7 +256,7 @@ class Service:
                 desk.scheduler.remove(job)
             for job in jobs:
                 job.cancelled = True
-            desk.changed.notify_all()
+        self._workers.wake()
         ending = Draining("this daemon is shutting down and had no time left: send it again later")
         self._dismiss(jobs, lambda job, now_s: ending)
         return ended

@@ -43,6 +43,11 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
+    def wake(self) -> None:
+        """Let every thread look again at what there is to do."""
+        for _ in self._threads:
+            self._desk.bell.put(None)
+
     def join(self, timeout_s: float) -> bool:
         """Wait until all have ended, after the desk has been told that it drains; False if one still runs."""
         deadline_s = time.monotonic() + timeout_s
@@ -62,22 +67,32 @@ class Workers:
                 self._desk.scheduler.done(batch)
                 self._desk.running.difference_update(batch)
                 self._desk.changed.notify_all()
+                others_wait = self._desk.scheduler.queued and len(self._threads) > 1
+            if others_wait:  # for this model's turn, perhaps
+                self._desk.bell.put(None)
             for own, outcome in zip(addresses, outcomes, strict=True):
                 self._replier.send(own, outcome)
 
     def _next_batch(self) -> list[Job] | None:
-        with self._desk.changed:
-            while (job := self._desk.scheduler.take(self._can_run)) is None:
-                if self._desk.draining and not self._desk.scheduler.queued:
-                    return None
-                self._desk.changed.wait()
-            batch = [job]
-            most_rows = self._rows_together(job)
-            if most_rows > job.rows:
-                self._desk.scheduler.join(batch, most_rows)
-                self._wait_for_more(batch, most_rows)
-            self._desk.running.update(batch)
-            return batch
+        """Give the next batch, waiting for one; None: there will be no more."""
+        while True:
+            with self._desk.changed:
+                batch = self._taken()
+                if batch or (self._desk.draining and not self._desk.scheduler.queued):
+                    return batch
+            self._desk.bell.get()
+
+    def _taken(self) -> list[Job] | None:
+        job = self._desk.scheduler.take(self._can_run)
+        if job is None:
+            return None
+        batch = [job]
+        most_rows = self._rows_together(job)
+        if most_rows > job.rows:
+            self._desk.scheduler.join(batch, most_rows)
+            self._wait_for_more(batch, most_rows)
+        self._desk.running.update(batch)
+        return batch
 
     def _wait_for_more(self, batch: list[Job], most_rows: int) -> None:
         until_s = batch[0].arrived_s + self._scheduling.batch_wait_ms / 1000

@@ -49,6 +49,7 @@ topic read {root}/d/+/status
 topic read {root}/d/+/info
 topic read {root}/d/+/model/+
 topic read {root}/d/+/load
+topic read {root}/d/+/stats
 topic read {root}/d/+/res/#
 topic read {root}/d/+/event/#
 """
