@@ -106,4 +106,4 @@ def _key(request: Request) -> Key | None:
     """
     if request.id is None:
         return None
-    return request.user, request.model, request.id, hash((request.texts, request.form, request.truncate))
+    return request.user, request.model, request.id, hash(request.question)

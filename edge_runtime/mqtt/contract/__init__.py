@@ -4,12 +4,24 @@
 |---|---|
 | `requests.py` | a message that arrived -> `Request` or `Control`, or why not |
 | `address.py` | where and how a reply goes |
-| `bodies.py` | payloads by content type, with limits before anything is allocated; Open Inference Protocol tensors |
+| `bodies.py` | payloads by content type, with limits before anything is allocated |
+| `tensors.py` | Open Inference Protocol tensors, in text or bytes |
+| `cbor.py` | strict CBOR |
 | `replies.py` | answers, errors and pieces of a stream -> messages |
 """
 
 from edge_runtime.mqtt.contract.address import Address
-from edge_runtime.mqtt.contract.bodies import BINARY, CONTENT_TYPES, JSON, Body, binary_body, json_body
+from edge_runtime.mqtt.contract.bodies import (
+    BINARY,
+    CBOR,
+    CONTENT_TYPES,
+    JSON,
+    MEDIA_TYPES,
+    Body,
+    Takes,
+    binary_body,
+    json_body,
+)
 from edge_runtime.mqtt.contract.replies import (
     answer_body,
     encode_answer,
@@ -19,16 +31,21 @@ from edge_runtime.mqtt.contract.replies import (
     tensor_head,
 )
 from edge_runtime.mqtt.contract.requests import Control, Refused, Request, parse, parse_request
+from edge_runtime.mqtt.contract.tensors import Tensor
 
 __all__ = [
     "BINARY",
+    "CBOR",
     "CONTENT_TYPES",
     "JSON",
+    "MEDIA_TYPES",
     "Address",
     "Body",
     "Control",
     "Refused",
     "Request",
+    "Takes",
+    "Tensor",
     "answer_body",
     "binary_body",
     "encode_answer",

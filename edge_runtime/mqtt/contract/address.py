@@ -17,7 +17,8 @@ MAX_ID_CHARS = 64
 class Address:
     """Where and how a reply goes. `enveloped`: for clients without MQTT 5 properties, all is in the JSON.
 
-    `server` is the device that answers: a request to a group does not know who that will be.
+    `server` is the device that answers: a request to a group does not know who that will be. `cbor`: answers are
+    written so; errors are JSON always.
     """
 
     topic: str
@@ -27,6 +28,7 @@ class Address:
     id: str | None = None
     transaction: object = None
     server: str = ""
+    cbor: bool = False
 
 
 def address_of_properties(message: Message, topics: Topics) -> Address | None:

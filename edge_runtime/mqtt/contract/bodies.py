@@ -1,4 +1,4 @@
-"""Payloads by content type: JSON, and the Open Inference Protocol with its binary tensor extension.
+"""Payloads by content type: JSON, CBOR, the Open Inference Protocol's binary tensor extension, pictures and sound.
 
 Source of the extension: "Binary tensor data" in the Open Inference Protocol of KServe, a JSON header followed by the
 tensors' bytes, little-endian and row by row; an element of BYTES has its length in four bytes in front. What is an
@@ -9,36 +9,58 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from edge_runtime.errors import BadRequest, BadTensor, PayloadTooLarge, UnsupportedMediaType
+from edge_runtime.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+from edge_runtime.mqtt.contract.cbor import read_cbor, write_cbor
+from edge_runtime.mqtt.contract.tensors import BINARY_SIZE, split_binary
 from edge_runtime.mqtt.message import Message
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
-CONTENT_TYPES = (JSON, BINARY)
+CBOR = "application/cbor"
+CONTENT_TYPES = (JSON, CBOR, BINARY)  # what every model takes
+MEDIA_TYPES = ("image/jpeg", "image/png", "audio/wav")  # what a model may take besides
 HEADER_LENGTH = "inference-header-content-length"
-BINARY_SIZE, WANTS_BINARY = "binary_data_size", "binary_data_output"
+WANTS_BINARY = "binary_data_output"
 
 # A megabyte of `[],[],[],` takes the reader of JSON half a second, in which nobody else is heard.
 MAX_JSON_ITEMS = 200_000
-_LENGTH_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What models here take besides texts; anything else is refused before it is queued.
+
+    Attributes:
+        media: of `MEDIA_TYPES`, those that some model reads; others are answered 415.
+        tensors: some model reads tensors of numbers; else they are answered 422.
+    """
+
+    media: frozenset[str] = frozenset()
+    tensors: bool = False
+
+
+TEXTS_ONLY = Takes()
 
 
 class Body(NamedTuple):
-    """A payload: its JSON object, and for tensors by name what the binary part held of them."""
+    """A payload: its object; by tensor what came as bytes; or, without an object, one picture or sound."""
 
     fields: dict[str, object]
-    binary: Mapping[str, Sequence[str]] = {}
+    binary: Mapping[str, memoryview] = {}
+    cbor: bool = False
+    media_type: str | None = None
 
     @property
     def wants_binary(self) -> bool:
-        """Whether outputs are asked for as bytes."""
+        """Whether outputs are asked for as bytes, as CBOR always has them."""
         parameters = self.fields.get("parameters")
-        return isinstance(parameters, dict) and parameters.get(WANTS_BINARY) is True
+        return self.cbor or (isinstance(parameters, dict) and parameters.get(WANTS_BINARY) is True)
 
 
-def read_body(message: Message, user: Mapping[str, str], max_payload_bytes: int) -> Body:
+def read_body(message: Message, user: Mapping[str, str], max_payload_bytes: int, takes: Takes = TEXTS_ONLY) -> Body:
     """Read a payload.
 
     Raises:
@@ -46,16 +68,19 @@ def read_body(message: Message, user: Mapping[str, str], max_payload_bytes: int)
     """
     if len(message.payload) > max_payload_bytes:
         raise PayloadTooLarge(len(message.payload), max_payload_bytes)
-    kind = message.content_type
-    if kind is not None and kind != JSON:
-        kind = kind.split(";")[0].strip().lower()
-        if kind == BINARY:
-            return _read_binary(message.payload, user)
-        if kind != JSON:
-            raise UnsupportedMediaType(
-                f"content type {kind[:80]!r} is not read here: send {' or '.join(CONTENT_TYPES)}"
-            )
-    return Body(read_json(message.payload))
+    if message.content_type is None or message.content_type == JSON:
+        return Body(read_json(message.payload))
+    kind = message.content_type.split(";")[0].strip().lower()
+    if kind == JSON:
+        return Body(read_json(message.payload))
+    if kind == CBOR:
+        return Body(_object(read_cbor(message.payload), "CBOR"), cbor=True)
+    if kind == BINARY:
+        return _read_binary(message.payload, user)
+    if kind in takes.media:
+        return Body({}, media_type=kind)
+    expected = " or ".join((*CONTENT_TYPES, *sorted(takes.media)))
+    raise UnsupportedMediaType(f"content type {kind[:80]!r} is not read here: send {expected}")
 
 
 def read_json(payload: bytes) -> dict[str, object]:
@@ -68,8 +93,12 @@ def read_json(payload: bytes) -> dict[str, object]:
         body = _DECODER.decode(payload.decode())
     except (ValueError, RecursionError) as error:
         raise BadRequest(f'payload is not JSON ({str(error)[:80]}): send {{"text": "..."}}') from error
+    return _object(body, "JSON")
+
+
+def _object(body: object, kind: str) -> dict[str, object]:
     if not isinstance(body, dict):
-        raise BadRequest(f'payload is a JSON {type(body).__name__}, not an object: send {{"text": "..."}}')
+        raise BadRequest(f'payload is a {kind} {type(body).__name__}, not an object: send {{"text": "..."}}')
     return body
 
 
@@ -78,40 +107,8 @@ def _read_binary(payload: bytes, user: Mapping[str, str]) -> Body:
     length = int(told) if told.isascii() and told.isdecimal() and len(told) < 10 else -1
     if not 0 < length <= len(payload):
         raise BadRequest(f"user property {HEADER_LENGTH} is {told[:20]!r}, expected the JSON's length in bytes")
-    fields, rest = read_json(payload[:length]), memoryview(payload)[length:]
-    binary: dict[str, Sequence[str]] = {}
-    inputs = fields.get("inputs")
-    for tensor in inputs if isinstance(inputs, list) else []:
-        parameters = tensor.get("parameters") if isinstance(tensor, dict) else None
-        size = parameters.get(BINARY_SIZE) if isinstance(parameters, dict) else None
-        if size is None:
-            continue
-        name = tensor.get("name")
-        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(rest):
-            raise BadTensor(f"{BINARY_SIZE} is {repr(size)[:20]}, but {len(rest)} bytes are left")
-        if not isinstance(name, str) or name in binary:
-            raise BadTensor("a tensor with binary data needs a name of its own")
-        if tensor.get("datatype") != "BYTES":
-            raise BadTensor(f"datatype is {repr(tensor.get('datatype'))[:40]}, a text model takes BYTES")
-        binary[name], rest = _texts_of(rest[:size]), rest[size:]
-    if rest:
-        raise BadTensor(f"{len(rest)} bytes follow the last tensor")
-    return Body(fields, binary)
-
-
-def _texts_of(data: memoryview) -> list[str]:
-    texts, at = [], 0
-    while at < len(data):
-        begin = at + _LENGTH_BYTES
-        end = begin + int.from_bytes(data[at:begin], "little")
-        if begin > len(data) or end > len(data):
-            raise BadTensor(f"an element of BYTES at byte {at} claims more than the {len(data)} bytes there are")
-        try:
-            texts.append(str(data[begin:end], "utf-8"))
-        except UnicodeDecodeError as error:
-            raise BadTensor(f"an element of BYTES at byte {at} is not UTF-8") from error
-        at = end
-    return texts
+    fields = read_json(payload[:length])
+    return Body(fields, split_binary(fields, memoryview(payload)[length:]))
 
 
 def json_body(body: Mapping[str, object]) -> bytes:
@@ -129,6 +126,17 @@ def binary_body(head: Mapping[str, object], outputs: Sequence[tuple[Mapping[str,
     described = [{**fields, "parameters": {BINARY_SIZE: len(data)}} for fields, data in outputs]
     header = json_body({**head, "outputs": described})
     return b"".join([header, *(data for _, data in outputs)]), len(header)
+
+
+def cbor_body(body: bytes, header_bytes: int = 0) -> bytes:
+    """An answer of `json_body` or `binary_body` as CBOR; what follows a header becomes the outputs' `data`."""
+    if not header_bytes:
+        return write_cbor(_DECODER.decode(body.decode()))
+    fields, rest = _DECODER.decode(body[:header_bytes].decode()), memoryview(body)[header_bytes:]
+    for output in fields["outputs"]:
+        size = output.pop("parameters")[BINARY_SIZE]
+        output["data"], rest = rest[:size], rest[size:]
+    return write_cbor(fields)
 
 
 def _no_constant(name: str) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from edge_runtime.errors import Busy, EdgertError
 from edge_runtime.mqtt.contract.address import Address
-from edge_runtime.mqtt.contract.bodies import BINARY, HEADER_LENGTH, JSON, json_body
+from edge_runtime.mqtt.contract.bodies import BINARY, CBOR, HEADER_LENGTH, JSON, cbor_body, json_body
 from edge_runtime.mqtt.contract.requests import Request
 from edge_runtime.mqtt.message import Message
 
@@ -17,10 +17,13 @@ def encode_answer(address: Address, body: bytes, timing: Mapping[str, int], head
     """A 200 reply.
 
     Args:
-        body: the answer as JSON text, from `answer_body` or `tensor_body`; a repeat sends the same bytes again.
+        body: the answer as JSON text, from `answer_body` or `tensor_body`; a repeat sends the same bytes again. Who
+            asked in CBOR gets it so.
         timing: `queue-us`, `infer-us`: microseconds, sent as user properties (or in the envelope).
         header_bytes: of a body with binary tensors, how many bytes of JSON it begins with.
     """
+    if address.cbor:
+        return _message(address, 200, cbor_body(body, header_bytes), timing, CBOR)
     if header_bytes and not address.enveloped:
         return _message(address, 200, body, {**timing, HEADER_LENGTH: header_bytes}, BINARY)
     if not address.enveloped:

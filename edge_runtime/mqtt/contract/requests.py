@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from edge_runtime.errors import BadRequest, BadTensor, EdgertError, ReplyTopicRefused
+from edge_runtime.errors import BadRequest, EdgertError, ReplyTopicRefused
 from edge_runtime.mqtt.contract.address import (
     MAX_CORRELATION_BYTES,
     Address,
@@ -14,11 +15,12 @@ from edge_runtime.mqtt.contract.address import (
     address_of_properties,
     checked_id,
 )
-from edge_runtime.mqtt.contract.bodies import Body, read_body
+from edge_runtime.mqtt.contract.bodies import TEXTS_ONLY, Body, Takes, read_body
+from edge_runtime.mqtt.contract.tensors import Tensor, is_text, read_tensors, read_texts
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics, Verb
 
-Form = Literal["text", "texts", "tensors"]
+Form = Literal["text", "texts", "tensors", "media"]
 Priority = Literal["low", "normal", "high"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 
@@ -31,6 +33,8 @@ class Request:
         deadline_s: the time left, in seconds, when the message arrived; None for ever.
         stream: the answer may come in pieces.
         wants_binary: tensors of the answer are to be bytes.
+        tensors: numbers instead of texts, for models that take them; then `texts` is empty.
+        raw: a picture or sound instead of texts, as it came, and its `media_type`.
     """
 
     model: str
@@ -45,6 +49,15 @@ class Request:
     priority: Priority = "normal"
     stream: bool = False
     wants_binary: bool = False
+    tensors: tuple[Tensor, ...] = ()
+    raw: bytes | None = None
+    media_type: str | None = None
+
+    @property
+    def question(self) -> tuple[object, ...]:
+        """What a repeat has in common with the first: all that decides the answer's bytes. It can be hashed."""
+        asked = self.texts, self.form, self.truncate, self.wants_binary, self.stream
+        return asked if self.texts else (*asked, self.tensors, self.raw, self.media_type)
 
 
 @dataclass(frozen=True)
@@ -67,16 +80,19 @@ class Refused(Exception):
         self.error, self.address = error, address
 
 
-def parse(message: Message, topics: Topics, max_payload_bytes: int) -> Request | Control:
+def parse(message: Message, topics: Topics, max_payload_bytes: int, takes: Takes = TEXTS_ONLY) -> Request | Control:
     """Read a message that arrived on a request topic.
+
+    Args:
+        takes: what models here take besides texts.
 
     Raises:
         Refused: with the `EdgertError` and, whenever there is one, the address for the error reply.
     """
     verb = topics.verb_of(message.topic)
     if verb is None:
-        return parse_request(message, topics, max_payload_bytes)
-    body, address, user = _read(message, topics, max_payload_bytes, topics.shared_reply_to(verb))
+        return parse_request(message, topics, max_payload_bytes, takes)
+    body, address, user = _read(message, topics, max_payload_bytes, topics.shared_reply_to(verb), TEXTS_ONLY)
     try:
         fields = body.fields
         return Control(
@@ -91,21 +107,21 @@ def parse(message: Message, topics: Topics, max_payload_bytes: int) -> Request |
         raise Refused(error, address) from error
 
 
-def parse_request(message: Message, topics: Topics, max_payload_bytes: int) -> Request:
+def parse_request(message: Message, topics: Topics, max_payload_bytes: int, takes: Takes = TEXTS_ONLY) -> Request:
     """Read a request for an inference; raises as `parse` does."""
     try:
         model = topics.model_of(message.topic)
     except BadRequest as error:
         raise Refused(error, _any_address(message, topics, max_payload_bytes)) from error
-    body, address, user = _read(message, topics, max_payload_bytes, topics.shared_reply(model))
+    body, address, user = _read(message, topics, max_payload_bytes, topics.shared_reply(model), takes)
     try:
-        return _request(model, body, message, address, topics, user)
+        return _request(model, body, message, address, topics, user, takes)
     except EdgertError as error:
         raise Refused(error, address) from error
 
 
 def _read(
-    message: Message, topics: Topics, max_payload_bytes: int, shared_reply: str
+    message: Message, topics: Topics, max_payload_bytes: int, shared_reply: str, takes: Takes
 ) -> tuple[Body, Address, dict[str, str]]:
     """Read what every request has: its body, where the reply goes, its user properties."""
     if message.retain:  # a retained request would run again at each reconnect
@@ -117,9 +133,11 @@ def _read(
         raise Refused(error, fallback) from error
     user = dict(message.user)
     try:
-        body = read_body(message, user, max_payload_bytes)
+        body = read_body(message, user, max_payload_bytes, takes)
         if address.enveloped:
             address = address_of_envelope(body.fields, address, topics)
+        elif body.cbor:
+            address = dataclasses.replace(address, cbor=True)
     except EdgertError as error:
         raise Refused(error, address) from error
     return body, address, user
@@ -141,12 +159,18 @@ def _any_address(message: Message, topics: Topics, max_payload_bytes: int) -> Ad
 
 
 def _request(
-    model: str, body: Body, message: Message, address: Address, topics: Topics, user: Mapping[str, str]
+    model: str,
+    body: Body,
+    message: Message,
+    address: Address,
+    topics: Topics,
+    user: Mapping[str, str],
+    takes: Takes,
 ) -> Request:
     if message.correlation is not None and len(message.correlation) > MAX_CORRELATION_BYTES:
         raise BadRequest(f"correlation data is over {MAX_CORRELATION_BYTES} bytes")
     fields = body.fields
-    texts, form = _texts(body)
+    texts, form, tensors = _asked(body, takes)
     parameters = fields.get("parameters", {})
     if not isinstance(parameters, dict):
         raise BadRequest("parameters must be an object")
@@ -162,39 +186,32 @@ def _request(
         deadline_s=min((d for d in deadlines if d is not None), default=None),
         size_bytes=len(message.payload),
         priority=_priority(user.get("priority", fields.get("priority", "normal"))),
-        stream=_flag("stream", _WORDS.get(user["stream"]) if "stream" in user else fields.get("stream", False)),
+        stream=_flag("stream", STREAM_WORDS.get(user["stream"]) if "stream" in user else fields.get("stream", False)),
         wants_binary=body.wants_binary and not address.enveloped,
+        tensors=tensors,
+        raw=message.payload if body.media_type else None,
+        media_type=body.media_type,
     )
 
 
-_WORDS = {"1": True, "0": False, "true": True, "false": False}
+STREAM_WORDS = {"1": True, "0": False, "true": True, "false": False}
 
 
-def _texts(body: Body) -> tuple[tuple[str, ...], Form]:
+def _asked(body: Body, takes: Takes) -> tuple[tuple[str, ...], Form, tuple[Tensor, ...]]:
     fields = body.fields
     if "inputs" in fields:
-        return _tensor_texts(fields["inputs"], body), "tensors"
+        if takes.tensors and not is_text(fields["inputs"]):
+            return (), "tensors", read_tensors(fields["inputs"], body.binary)
+        return read_texts(fields["inputs"], body.binary), "tensors", ()
     text = fields.get("text")
     if isinstance(text, str):
-        return (text,), "text"
+        return (text,), "text", ()
     if isinstance(text, list) and all(isinstance(item, str) for item in text):
-        return tuple(text), "texts"
+        return tuple(text), "texts", ()
+    if body.media_type:
+        return (), "media", ()
     found = f"text is a {type(text).__name__}" if "text" in fields else "there is neither text nor inputs"
     raise BadRequest(f'{found}: send {{"text": "..."}}, {{"text": ["...", "..."]}} or Open Inference Protocol inputs')
-
-
-def _tensor_texts(inputs: object, body: Body) -> tuple[str, ...]:
-    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
-        raise BadTensor("inputs must be a list of one tensor for a text model")
-    tensor = inputs[0]
-    shape, data = tensor.get("shape"), body.binary.get(str(tensor.get("name")), tensor.get("data"))
-    if tensor.get("datatype") != "BYTES":
-        raise BadTensor(f"datatype is {repr(tensor.get('datatype'))[:40]}, a text model takes BYTES")
-    if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
-        raise BadTensor("data must be a flat list of texts")
-    if not isinstance(shape, list) or shape not in ([len(data)], [len(data), 1]):
-        raise BadTensor(f"shape is {repr(shape)[:80]}, but data holds {len(data)} texts: expected [{len(data)}]")
-    return tuple(data)
 
 
 def _flag(name: str, value: object) -> bool:
