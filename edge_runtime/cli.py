@@ -16,6 +16,7 @@ from edge_runtime.errors import EdgertError, MissingExtra, UsageError
 # name -> (module, extra that its module needs or "")
 COMMANDS = {
     "ask": ("edge_runtime.commands.ask", ""),
+    "broker": ("edge_runtime.commands.broker", ""),
     "convert": ("edgert_tools.commands", "convert"),
     "demo": ("edgert_tools.commands", "convert"),
     "inspect": ("edge_runtime.commands.bundles", ""),
@@ -52,8 +53,8 @@ class LazyGroup(click.Group):
 def edgert() -> None:
     """Open models in, int8 answers out of a small board over MQTT.
 
-    On a workstation: convert, recipes, demo, tokenizer. On the board: serve, service, verify. To try and ask: up, ask,
-    models, status, top.
+    On a workstation: convert, recipes, demo, tokenizer. On the board: serve, service, verify; for its broker: broker.
+    To try and ask: up, ask, models, status, top.
     """
 
 

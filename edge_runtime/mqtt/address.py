@@ -12,7 +12,11 @@ from edge_runtime.errors import UsageError
 Scheme = Literal["mqtt", "mqtts", "unix"]
 
 PORTS: dict[str, int] = {"mqtt": 1883, "mqtts": 8883}
-FORMS = "mqtt://[user[:password]@]host[:1883], mqtts://[user[:password]@]host[:8883][?ca=FILE] or unix:///path"
+FORMS = (
+    "mqtt://[user[:password]@]host[:1883], mqtts://[user[:password]@]host[:8883][?ca=FILE][&cert=FILE&key=FILE] "
+    "or unix:///path"
+)
+TLS_KEYS = ("ca", "cert", "key")
 
 # Names, IPv4 and (without the brackets) IPv6 with a zone; what the resolver makes of them is its affair.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
@@ -28,6 +32,8 @@ class BrokerAddress:
         port: 0 for a unix socket.
         path: of the unix socket, else empty.
         ca_file: for TLS, the authority to trust instead of the system's; else empty.
+        cert_file: for TLS, the certificate that says who we are; else empty.
+        key_file: its private key; empty if it is in `cert_file`.
     """
 
     scheme: Scheme
@@ -37,10 +43,12 @@ class BrokerAddress:
     username: str = ""
     password: str = field(default="", repr=False)
     ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
 
     @classmethod
     def parse(cls, url: str) -> BrokerAddress:
-        """Read `mqtt://[user[:password]@]host[:port]`, `mqtts://...[?ca=FILE]` or `unix://[user[:password]@]/path`.
+        """Read `mqtt://[user[:password]@]host[:port]`, `mqtts://...[?ca=FILE&cert=FILE&key=FILE]` or `unix://[user[:password]@]/path`.
 
         User, password, path and file may be percent-encoded; an IPv6 address stands in brackets.
 
@@ -64,7 +72,7 @@ class BrokerAddress:
         host = _host(parts)
         if parts.path not in ("", "/") or parts.fragment:
             raise UsageError(f"broker URL has a path or fragment after the host: expected {FORMS}")
-        return cls(scheme, host, _port(port, scheme), "", username, password, _ca_file(parts))
+        return cls(scheme, host, _port(port, scheme), "", username, password, *_tls_files(parts))
 
     def url(self) -> str:
         """The whole URL, password included: for a private file or variable, never for a log."""
@@ -84,8 +92,9 @@ class BrokerAddress:
         if ":" in host:
             host = f"[{host}]"
         port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
-        query = f"?ca={quote(self.ca_file, safe='/')}" if self.ca_file else ""
-        return f"{self.scheme}://{login}{host}{port}{query}"
+        files = zip(TLS_KEYS, (self.ca_file, self.cert_file, self.key_file), strict=True)
+        query = "&".join(f"{key}={quote(file, safe='/')}" for key, file in files if file)
+        return f"{self.scheme}://{login}{host}{port}{'?' if query else ''}{query}"
 
 
 def _login(parts: SplitResult) -> tuple[str, str]:
@@ -122,10 +131,15 @@ def _socket_path(parts: SplitResult) -> str:
     return path
 
 
-def _ca_file(parts: SplitResult) -> str:
+def _tls_files(parts: SplitResult) -> tuple[str, str, str]:
     if not parts.query:
-        return ""
+        return "", "", ""
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    if parts.scheme != "mqtts" or [key for key, _ in pairs] != ["ca"] or not pairs[0][1]:
-        raise UsageError(f"broker URL has an unknown query, only mqtts:// takes ?ca=FILE: expected {FORMS}")
-    return pairs[0][1]
+    files = dict(pairs)
+    if parts.scheme != "mqtts" or len(files) < len(pairs) or not files.keys() <= set(TLS_KEYS) or "" in files.values():
+        raise UsageError(f"broker URL has an unknown query, only mqtts:// takes ?ca=FILE and such: expected {FORMS}")
+    if "\0" in parts.query or any("\0" in file for file in files.values()):
+        raise UsageError("broker URL has a NUL in a file's name, which no file can have")
+    if "key" in files and "cert" not in files:
+        raise UsageError("broker URL has a key but no certificate in its query: add &cert=FILE")
+    return files.get("ca", ""), files.get("cert", ""), files.get("key", "")

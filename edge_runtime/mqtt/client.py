@@ -28,6 +28,7 @@ from edge_runtime.mqtt.packet import MAX_PACKET_BYTES, Outgoing
 from edge_runtime.mqtt.session import Session
 from edge_runtime.mqtt.shortcuts import KNOWN_VERSIONS, Shortcuts
 from edge_runtime.mqtt.tcp import tune
+from edge_runtime.mqtt.tls import client_context, handshake_failure, refusal_of
 
 log = logging.getLogger("edgert.mqtt")
 
@@ -105,13 +106,13 @@ class _Link(paho.Client):
         properties.MaximumPacketSize = self.max_packet_bytes
         try:
             if address.scheme == "mqtts":
-                context = ssl.create_default_context(cafile=address.ca_file or None)
+                context = client_context(address)
                 context.sslsocket_class = _PromptTls
                 self.tls_set_context(context)
             host, port = address.path or address.host, address.port or 1
             self.connect(host, port, self.keepalive_s, clean_start=True, properties=properties)
         except OSError as error:
-            raise BrokerUnreachable(_unreachable(error)) from error
+            raise BrokerUnreachable(_unreachable(error, address)) from error
 
     def request(self, subscriptions: Sequence[tuple[str, int]]) -> None:
         """Send one SUBSCRIBE for all."""
@@ -135,6 +136,13 @@ class _Link(paho.Client):
             connection.close()
             raise
         return connection
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        try:
+            return super()._sock_recv(bufsize)
+        except ssl.SSLError as error:  # with TLS 1.3 the broker's word on our certificate comes after the handshake
+            self.broken = self.broken or refusal_of(error)
+            raise
 
     def has_unread(self) -> bool:
         """Whether TLS holds bytes that poll() cannot see."""
@@ -167,12 +175,12 @@ def _opened(_client: object, _userdata: object, connection: Any) -> None:
     tune(connection)
 
 
-def _unreachable(error: OSError) -> str:
+def _unreachable(error: OSError, address: BrokerAddress) -> str:
     """Why dialling failed, with the remedy where there is one."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message}): name its authority with ?ca=FILE"
     if isinstance(error, ssl.SSLError):
-        return f"no TLS connection ({error.reason or error}): is this the broker's TLS port?"
+        return handshake_failure(error)
+    if isinstance(error, ConnectionResetError | BrokenPipeError) and address.scheme == "mqtts":
+        return handshake_failure(error)
     if isinstance(error, socket.gaierror):
         return f"the host's name cannot be resolved ({error.strerror})"
     if isinstance(error, TimeoutError):

@@ -17,10 +17,12 @@ from edge_runtime.mqtt.outbox import Outbox
 from edge_runtime.mqtt.packet import MAX_PACKET_BYTES, Outgoing, check_topic
 from edge_runtime.mqtt.retry import Backoff, TakeoverWatch
 from edge_runtime.mqtt.session import Session
+from edge_runtime.mqtt.tcp import nobody_listens, says_nobody_listens
 from edge_runtime.mqtt.wakeup import Wakeup
 
 log = logging.getLogger("edgert.mqtt")
 
+CRASHING_S = 0.05  # a process that is killed closes what it listens on a moment after its connections
 SETTLED_S = 10.0  # a connection that held so long lets the next delay start small again
 
 
@@ -175,6 +177,7 @@ class KeptConnection(ABC):
             window=self._window,
             announce=self._announce,
         )
+        away = False
         try:
             link = self._make_link(session)
             self._session = session
@@ -182,22 +185,26 @@ class KeptConnection(ABC):
             problem = session.problem
         except BrokerUnreachable as error:
             self._takeovers.unreachable()
-            problem = str(error)
+            problem, away = str(error), says_nobody_listens(error.__cause__)
         except Exception as error:  # a bug in paho or here may cost a connection, never the thread
             log.exception("the MQTT connection failed")
             problem = f"{type(error).__name__}: {error}"
         finally:
             self._session = None
             self._ready.clear()
-        return 0.0 if self._stopping.is_set() else self._delay_after(session, problem)
+        if session.accepted_at is not None and not session.lasting and not self._stopping.wait(CRASHING_S):
+            away = nobody_listens(self._address)
+        return 0.0 if self._stopping.is_set() else self._delay_after(session, problem, away=away)
 
-    def _delay_after(self, session: Session, problem: str) -> float:
+    def _delay_after(self, session: Session, problem: str, *, away: bool) -> float:
         now = time.monotonic()
         lasted_s = now - session.accepted_at if session.accepted_at is not None else 0.0
+        if away:
+            self._takeovers.unreachable()  # it crashed, whatever the end of the connection looked like
         if lasted_s > SETTLED_S:
             self._backoff.settle()
-        delay_s = self._backoff.after_failure(lasting=session.lasting)
-        fight = (session.by_broker or session.taken_over) and self._takeovers.closed(now, lasted_s)
+        delay_s = self._backoff.while_away() if away else self._backoff.after_failure(lasting=session.lasting)
+        fight = not away and (session.by_broker or session.taken_over) and self._takeovers.closed(now, lasted_s)
         if fight or session.taken_over:
             self.counters.takeovers += 1
             problem = f"another client uses the id {self._client_id!r} too, stop one of them ({problem})"

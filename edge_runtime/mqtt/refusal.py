@@ -7,6 +7,7 @@ NO_SUBSCRIBERS = 0x10
 FAILURE = 0x80  # this code and all above mean failure
 UNSUPPORTED_VERSION = 0x84
 SESSION_TAKEN_OVER = 0x8E
+NO_SHARED_SUBSCRIPTIONS = 0x9E
 
 _NOT_VERSION_5 = "it does not speak MQTT 5: use Mosquitto 1.6 or newer, or another MQTT 5 broker"
 _BAD_LOGIN = "wrong user name or password"
@@ -44,7 +45,7 @@ _REASONS: dict[int, str] = {
     0x9B: "QoS not supported",
     0x9C: "use another server",
     0x9D: "server moved",
-    0x9E: "shared subscriptions not supported",
+    NO_SHARED_SUBSCRIPTIONS: "shared subscriptions not supported",
     0x9F: "connection rate exceeded",
     0xA0: "maximum connect time",
     0xA1: "subscription identifiers not supported",
@@ -56,7 +57,9 @@ _REASONS: dict[int, str] = {
 _OLD_CODES = {0: UNSUPPORTED_VERSION, 1: UNSUPPORTED_VERSION, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
 
 # Trying again soon does not help: somebody has to change a setting first.
-_LASTING = frozenset({UNSUPPORTED_VERSION, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x95, 0x9A, 0x9B, 0x9D, 0x9E, 0xA2})
+_LASTING = frozenset(
+    {UNSUPPORTED_VERSION, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x95, 0x9A, 0x9B, 0x9D, NO_SHARED_SUBSCRIPTIONS, 0xA2}
+)
 
 
 def reason(code: int) -> str:
@@ -67,6 +70,21 @@ def reason(code: int) -> str:
 def connect_reason(code: int) -> str:
     """The same for an answer to CONNECT: Mosquitto says `not authorized` there when the password is wrong."""
     return f"{_BAD_LOGIN}, or this user may not connect (0x87)" if code == 0x87 else reason(code)
+
+
+def subscription_reason(topic: str, code: int) -> str:
+    """The same for an answer to SUBSCRIBE, whose filter is `topic`."""
+    if code == NO_SHARED_SUBSCRIPTIONS:
+        return no_shared_subscriptions(topic)
+    return f"the broker refused the subscription {topic}: {reason(code)}"
+
+
+def no_shared_subscriptions(topic: str) -> str:
+    """What to say of a broker that cannot share a subscription among the members of a group."""
+    return (
+        f"this broker has no shared subscriptions, which a group needs ({topic}): RabbitMQ, for one, has none; use "
+        "Mosquitto, EMQX, NanoMQ or HiveMQ, or take `group` out of the config and let clients ask devices by name"
+    )
 
 
 def is_lasting(code: int) -> bool:

@@ -24,6 +24,14 @@ class Backoff:
         self._failures += 1
         return delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
 
+    def while_away(self) -> float:
+        """How long to wait when nobody listens there: the first delay, always.
+
+        Asking costs the other machine one packet, and a broker that comes back is to be served soon.
+        """
+        self.settle()
+        return self.after_failure()
+
     def longest(self) -> float:
         """The longest delay, with jitter: to step back from a fight."""
         return self._most_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
@@ -37,7 +45,7 @@ class TakeoverWatch:
     """Finds two clients with one id, who throw each other out in turn.
 
     Mosquitto 2.0 and rumqttd give no reason when they do so (MQTT 5 has 0x8E for it): they accept the connection and
-    close it soon after. A broker that restarts looks different, because it refuses connections in between.
+    close it soon after. A broker that crashed looks different, because for a moment nobody listens at its address.
     """
 
     def __init__(self, limit: int = 3, window_s: float = 60.0, soon_s: float = 30.0) -> None:

@@ -23,7 +23,9 @@ from edge_runtime.mqtt.refusal import (
     connect_reason,
     from_version_3,
     is_lasting,
+    no_shared_subscriptions,
     reason,
+    subscription_reason,
 )
 from edge_runtime.mqtt.tcp import acknowledge_quickly, has_timed_out
 from edge_runtime.mqtt.wakeup import Wakeup
@@ -124,7 +126,7 @@ class Session:
         self._outbox.open(min(limits.receive_maximum, self._window))
         shared = [topic for topic, _ in self._subscriptions if topic.startswith("$share/")]
         if shared and not limits.shared_subscriptions:
-            self._fail(f"this broker has no shared subscriptions, {shared[0]} needs them", lasting=True)
+            self._fail(no_shared_subscriptions(shared[0]), lasting=True)
         elif not self._subscriptions:
             self._granted = True
         else:
@@ -142,7 +144,7 @@ class Session:
         """The broker answered our subscriptions, in their order."""
         for (topic, _), code in zip(self._subscriptions, codes, strict=False):
             if code >= FAILURE:
-                self._fail(f"the broker refused the subscription {topic}: {reason(code)}", lasting=True)
+                self._fail(subscription_reason(topic, code), lasting=True)
         self._granted = not self.problem and len(codes) == len(self._subscriptions)
 
     def is_awaited(self, packet_id: int) -> bool:
@@ -170,7 +172,8 @@ class Session:
 
     def _serve(self) -> None:
         poller, connection = select.poll(), self._link.socket()
-        if connection is None:
+        if connection is None:  # it ended while CONNECT was written
+            self._conclude()
             return
         descriptor = connection.fileno()
         poller.register(self._wakeup.fileno(), select.POLLIN)
@@ -277,7 +280,10 @@ class Session:
         if self._link.broken:
             self._fail(self._link.broken)
         elif self.accepted_at is None:
-            self._fail("the broker closed the connection without an answer: wrong user or password, or no MQTT 5 there")
+            self._fail(
+                "the broker closed the connection without an answer: wrong user, password or certificate, "
+                "a TLS port (mqtts://), or no MQTT 5 there"
+            )
         else:
             self.by_broker = True
             self._fail("the broker closed the connection")

@@ -6,6 +6,9 @@ import contextlib
 import errno
 import socket
 
+from edge_runtime.mqtt.address import BrokerAddress
+
+_PROBE_S = 0.5
 USER_TIMEOUT_MS = 3000  # data unacknowledged for so long means that the other machine is gone
 
 
@@ -29,6 +32,25 @@ def acknowledge_quickly(connection: socket.socket) -> None:
     if connection.family != socket.AF_UNIX and hasattr(socket, "TCP_QUICKACK"):
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+def nobody_listens(address: BrokerAddress) -> bool:
+    """Whether the broker is gone from its machine; False also if that does not answer within half a second."""
+    try:
+        if address.scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(_PROBE_S)
+                probe.connect(address.path)
+        else:
+            socket.create_connection((address.host, address.port), _PROBE_S).close()
+    except OSError as error:
+        return says_nobody_listens(error)
+    return False
+
+
+def says_nobody_listens(error: BaseException | None) -> bool:
+    """Whether this failure to connect means that the machine is there and the broker is not."""
+    return isinstance(error, ConnectionRefusedError)
 
 
 def has_timed_out(connection: socket.socket) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -38,7 +39,7 @@ def problem_of(connection: Connection) -> str:
         (b"\x20\x01\x00", "cannot be read"),
         (b"\x20\x04\x00\x00\x05\x21", "cannot be read"),
         (b"\xff\xff\xff\xff\xff\xff", "cannot be read"),
-        (None, "without an answer: wrong user or password, or no MQTT 5 there"),
+        (None, "without an answer: wrong user, password or certificate, a TLS port"),
         (CONNACK + CONNACK, "accepted the connection twice"),
     ],
 )
@@ -55,7 +56,7 @@ def test_a_bad_answer_to_connect_is_named_and_the_thread_lives(
     ("suback", "complaint"),
     [
         (b"\x90\x04\x00\x01\x00\x87", "refused the subscription x: not authorized"),
-        (b"\x90\x04\x00\x01\x00\x9e", "shared subscriptions not supported"),
+        (b"\x90\x04\x00\x01\x00\x9e", "no shared subscriptions, which a group needs"),
         (b"\x90\x03\x00\x01\x00", "no answer to subscribing"),
         (b"\x90\x04\x00\x01\x00\x63", "cannot be read"),
     ],
@@ -79,7 +80,7 @@ def test_a_filter_that_is_none_is_named(connect: Connect) -> None:
 def test_a_broker_without_shared_subscriptions_is_named(connect: Connect) -> None:
     with FakeBroker(b"\x20\x05\x00\x00\x02\x2a\x00") as fake:
         connection = connect(fake.address, wait=False, subscriptions=[("$share/g/x", 1)])
-        assert "no shared subscriptions" in problem_of(connection)
+        assert re.search(r"no shared subscriptions.*RabbitMQ.*Mosquitto", problem_of(connection))
 
 
 @pytest.mark.parametrize("answers", [(), (b"\x00",), (b"HTTP/1.1 400 Bad Request\r\n\r\n",)])
@@ -161,7 +162,8 @@ def test_a_broker_that_closes_every_connection_is_not_asked_in_a_loop(connect: C
         connection = connect(fake.address, wait=False, subscriptions=[("x", 1)])
         problem_of(connection)
         time.sleep(1.0)
-        assert fake.connections <= 3
+        asked = [heard for heard in fake.heard if heard]  # not the bare looks whether the broker still listens
+        assert 1 <= len(asked) <= 3
 
 
 def test_a_close_is_not_taken_for_a_missing_ping(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

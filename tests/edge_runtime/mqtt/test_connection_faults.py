@@ -165,6 +165,24 @@ def test_a_restarting_broker_is_not_taken_for_a_fight(plain_mosquitto: PlainMosq
     assert (connection.counters.takeovers, connection.counters.reconnects) == (0, 4)
 
 
+def test_a_broker_that_crashes_again_and_again_is_served_at_once_each_time(
+    plain_mosquitto: PlainMosquitto, connect: Connect
+) -> None:
+    """Restarted before the next try to connect, it is never found missing: so it must not look like a fight."""
+    plain_mosquitto.start()
+    connection = connect(plain_mosquitto.address)
+    for crash in range(1, 5):
+        plain_mosquitto.kill()
+        wait_until("the loss is noticed", lambda: not connection.ready)
+        wait_until("a reason is given", lambda: connection.last_error)
+        plain_mosquitto.start()
+        back_at = time.monotonic()
+        assert connection.wait_ready(5), connection.last_error
+        assert time.monotonic() - back_at < 2.0
+        assert (connection.counters.takeovers, connection.counters.reconnects) == (0, crash)
+        connection.last_error = None
+
+
 @contextlib.contextmanager
 def many_open_files(count: int) -> Iterator[None]:
     """So many descriptors that the next ones are above what select() can take."""

@@ -18,6 +18,13 @@ def test_delays_double_up_to_the_longest_and_each_has_jitter_of_a_quarter() -> N
     assert len({delay / middle for delay, middle in zip(delays, plain, strict=True)}) == 40
 
 
+def test_a_broker_that_is_away_is_asked_for_again_soon_even_after_hours() -> None:
+    backoff = Backoff(1.0, 30.0)
+    for _ in range(6):
+        backoff.after_failure()
+    assert max(backoff.while_away() for _ in range(5000)) <= 1.25
+
+
 def test_two_devices_do_not_come_back_together() -> None:
     assert Backoff(1.0, 30.0).after_failure() != Backoff(1.0, 30.0).after_failure()
 
