@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 import os
+import random
 import threading
+import time
 from pathlib import Path
 
+from edge_runtime import __version__
 from edge_runtime.announcing import document_message, info_document, model_document
 from edge_runtime.bundle.manifest import read_manifest
 from edge_runtime.config import Config
@@ -20,8 +24,10 @@ from edge_runtime.keeper import Keeper
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.contract import CONTENT_TYPES
+from edge_runtime.mqtt.homeassistant import HomeAssistant, ModelFacts
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
+from edge_runtime.observing.board_state import temperature_c
 from edge_runtime.observing.metrics import Moment
 from edge_runtime.observing.observer import Observer, moment_of
 from edge_runtime.observing.reporting import Heartbeat
@@ -36,6 +42,7 @@ log = logging.getLogger("edgert.daemon")
 
 DRAIN_S = 5.0
 MEMORY_LOOK_S = 30.0
+BIRTH_PAUSE_S = 3.0
 _NOBODY = Notifier()
 RUN_OUT_S = 30.0  # for the one run that was left: ending the process under it would abort it (SIGABRT, not status 0)
 
@@ -76,6 +83,8 @@ class Daemon:
         self.rules = RuleRunner(
             config.rules, self.topics, self.service.receive, lambda event: self.connection.publish(event)
         )
+        self.home = _home(config, self.topics)
+        self._home_due_s = math.inf
         self.failed = threading.Event()
         group = [(self.topics.group_requests, 1)] if config.group else []
         self.connection = Connection(
@@ -86,6 +95,7 @@ class Daemon:
                 *group,
                 *((heard, 1) for heard in self.rules.subscriptions),
                 (self.topics.status, 1),
+                *([(self.home.birth, 1)] if self.home else []),
             ],
             will=self._status("offline"),
             on_message=self._receive,
@@ -96,7 +106,12 @@ class Daemon:
         )
         self.keeper.add(config.bundles, on_demand=config.memory.on_demand)
         self.housekeeping = Housekeeping(
-            [self._report, Heartbeat(notifier, self._is_well).tick, Every(MEMORY_LOOK_S, self._look_at_memory)]
+            [
+                self._report,
+                self._describe_if_due,
+                Heartbeat(notifier, self._is_well).tick,
+                Every(MEMORY_LOOK_S, self._look_at_memory),
+            ]
         )
         manifests = map(read_manifest, self.keeper.folders.values())
         self.rules.rules.check({manifest.name: manifest.task.labels for manifest in manifests})
@@ -146,9 +161,12 @@ class Daemon:
         return self.rules.take_reply(message) or self.connection.publish(message, minor=True)
 
     def _receive(self, message: Message) -> None:
+        if self.home is not None and self.home.is_birth(message):
+            self._home_due_s = time.monotonic() + random.uniform(0, BIRTH_PAUSE_S)
         heard = self.rules.receive(message)
         if message.topic != self.topics.status:
-            if not heard:  # no rule may look at requests, so what a rule looks at is none
+            # No rule may look at requests, so what a rule looks at is none.
+            if not heard and message.topic.startswith(self.topics.root):
                 self.service.receive(message)
         elif message.payload != b"online" and self.connection.ready:  # not ready: `_announce` is yet to come
             # An old last will may come after our `online` when a connection was replaced quickly.
@@ -159,6 +177,7 @@ class Daemon:
         self._publish(document_message(self.topics.info, self._info()))
         for name in self.service.models.names:
             self._publish(self._model_message(name))
+        self._describe()
         self._publish(self._status("online"))
         self.observer.reports.connected()
 
@@ -167,6 +186,20 @@ class Daemon:
         if self.connection.ready:  # else `_announce` is yet to come
             self._publish(self._model_message(name))
             self._publish(document_message(self.topics.info, self._info()))
+            self._describe()
+
+    def _describe(self) -> None:
+        """Tell Home Assistant what is here."""
+        if self.home is not None:
+            manifests = [pipeline.manifest for pipeline in self.models.values()]
+            facts = [ModelFacts(one.name, one.version, one.task.name == "classify") for one in manifests]
+            self._publish(self.home.description(sorted(facts, key=lambda fact: fact.name)))
+
+    def _describe_if_due(self, now_s: float) -> None:
+        """Home Assistant has started some seconds ago: tell it again, but not together with everybody else."""
+        if now_s >= self._home_due_s and self.connection.ready:
+            self._home_due_s = math.inf
+            self._describe()
 
     def _model_message(self, name: str) -> Message:
         pipeline, folder = self.models.get(name), self.keeper.folders.get(name)
@@ -213,6 +246,19 @@ def _threads(config: Config) -> int:
     return max(1, (os.cpu_count() or 1) // config.scheduler.workers)
 
 
+def _home(config: Config, topics: Topics) -> HomeAssistant | None:
+    if not config.home_assistant.discovery:
+        return None
+    return HomeAssistant(
+        topics,
+        __version__,
+        prefix=config.home_assistant.prefix,
+        stats_s=config.metrics.stats_s,
+        rules=[rule.name for rule in config.rules if not rule.publish and not rule.payload],
+        has_temperature=temperature_c() is not None,
+    )
+
+
 def _differ(name: str, one: Config, other: Config) -> bool:
     return bool(getattr(one, name) != getattr(other, name))
 
@@ -233,4 +279,6 @@ def broker_address(config: Config) -> BrokerAddress:
         username=broker.username or url.username,
         password=password or url.password,
         ca_file=broker.ca_file or url.ca_file,
+        cert_file=broker.cert_file or url.cert_file,
+        key_file=broker.key_file or url.key_file,
     )

@@ -24,6 +24,7 @@ from edge_runtime.config import load_config
 from edge_runtime.daemon import broker_address
 from edge_runtime.errors import Busy
 from edge_runtime.mqtt.contract import Address, encode_answer, encode_error, parse_request
+from edge_runtime.mqtt.homeassistant import HomeAssistant, ModelFacts
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 from edge_runtime.pipeline import Pipeline
@@ -131,10 +132,10 @@ def bodies(block: str) -> Iterator[dict[str, Any]]:
 # --- Home Assistant --------------------------------------------------------------------------------------------------
 
 
-def home_assistant() -> Any:
+def home_assistant(*, discovery: bool = False) -> Any:
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    (block,) = blocks(ROOT / "docs/home-assistant.md", "yaml")
-    return yaml.safe_load(block)
+    with_discovery, by_hand = map(yaml.safe_load, blocks(ROOT / "docs/home-assistant.md", "yaml"))
+    return with_discovery if discovery else by_hand
 
 
 def rendered(template: str, **values: object) -> str:
@@ -172,6 +173,25 @@ def test_home_assistants_automation_obeys_its_own_example_sentence(home_bundle: 
     heard = SimpleNamespace(payload_json=reply)
     assert rendered(condition, trigger=heard) == rendered(choice["conditions"], trigger=heard) == "True"
     assert rendered(condition, trigger=SimpleNamespace(payload_json=refused)) == "False"
+
+
+def test_home_assistants_automation_names_the_entities_that_are_announced() -> None:
+    configured = home_assistant(discovery=True)
+    home = HomeAssistant(Topics("hub"), "1").description([ModelFacts("home-intents-minilm", "1", True)])
+    document = json.loads(home.payload)
+    entities = {
+        f"{one['platform']}.{slug(document['device']['name'])}_{slug(one['name'])}"
+        for one in document["components"].values()
+    }
+    (automation,) = configured["automation"]
+    asking = configured["script"]["ask_edgert"]["sequence"][0]["target"]["entity_id"]
+    assert {automation["triggers"][0]["entity_id"], asking} <= entities
+    assert automation["triggers"][0]["entity_id"] in automation["conditions"][0]
+
+
+def slug(name: str) -> str:
+    """As Home Assistant makes an entity's id of a name."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def best(pipeline: Pipeline, text: str) -> tuple[str, float]:

@@ -160,6 +160,31 @@ def test_a_request_to_the_group_is_answered_by_name(broker: RunningBroker, opera
         assert operator.documents[TOPICS.info]["groups"] == ["kitchen"]
 
 
+def test_home_assistant_finds_the_device_and_is_told_again_when_it_starts(bundles: Path, tmp_path: Path) -> None:
+    if mosquitto.find() is None:
+        pytest.skip(NEED_MOSQUITTO)
+    told: queue.Queue[Message] = queue.Queue()
+    broker = PlainMosquitto(tmp_path)
+    broker.start()
+    try:
+        with served.daemon(broker.address, [bundles / "one"]):
+            served.wait_online(broker.address)
+            home = Connection(
+                broker.address, "home", subscriptions=[("homeassistant/device/+/config", 1)], on_message=told.put
+            )
+            home.start()
+            first = told.get(timeout=WAIT_S)
+            assert first.retain
+            components = json.loads(first.payload)["components"]
+            assert {"queued", "one_ask", "one_answer"} <= set(components)
+            home.publish(Message("homeassistant/status", b"online", qos=1))
+            again = told.get(timeout=WAIT_S)
+            assert (again.topic, again.payload, again.retain) == (first.topic, first.payload, False)
+            home.stop()
+    finally:
+        broker.kill()
+
+
 RULES = """
 [[rules]]
 name = "too-warm"

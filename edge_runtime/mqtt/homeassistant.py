@@ -1,0 +1,193 @@
+"""What Home Assistant is told so that a device and its entities appear by themselves. Pure: documents, no I/O.
+
+One message describes the whole device (MQTT device discovery). Source: "MQTT Discovery" in Home Assistant's
+documentation; `homeassistant/components/mqtt/{schemas,sensor,text,notify,event}.py` of
+https://github.com/home-assistant/core.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edge_runtime.mqtt.message import Message
+from edge_runtime.mqtt.topics import Topics
+
+URL = "https://pypi.org/project/edgert/"
+EVENT_TYPES = ("start", "end", "match")
+_MISSED = 3  # reports that may be missing before a sensor is unknown
+_NO_OBJECT_ID = re.compile(r"[^A-Za-z0-9_-]")
+
+Component = dict[str, object]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What Home Assistant shows of a model; `classifies`: its answer is a label."""
+
+    name: str
+    version: str
+    classifies: bool
+
+
+class HomeAssistant:
+    """Describes one device, and remembers which entities it has announced, so that those that are gone can be removed.
+
+    Args:
+        topics: the device's.
+        version: of edgert.
+        prefix: where Home Assistant looks.
+        stats_s: every how many seconds `stats` is published; 0: never, then there are no sensors of it.
+        rules: names of the rules whose events are JSON documents.
+        has_temperature: the board tells its temperature.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        version: str,
+        *,
+        prefix: str = "homeassistant",
+        stats_s: int = 10,
+        rules: Sequence[str] = (),
+        has_temperature: bool = False,
+    ) -> None:
+        self._topics, self._version, self._prefix, self._stats_s = topics, version, prefix, stats_s
+        self._rules, self._has_temperature = tuple(rules), has_temperature
+        self._id = f"edgert_{_NO_OBJECT_ID.sub('_', topics.device)}"
+        self._announced: dict[str, str] = {}
+
+    @property
+    def birth(self) -> str:
+        """Where Home Assistant says that it has started."""
+        return f"{self._prefix}/status"
+
+    def is_birth(self, message: Message) -> bool:
+        """Whether Home Assistant has just started and wants to hear everything again."""
+        return message.topic == self.birth and message.payload == b"online" and not message.retain
+
+    @property
+    def topic(self) -> str:
+        """Where the device is described."""
+        return f"{self._prefix}/device/{self._id}/config"
+
+    def description(self, models: Sequence[ModelFacts]) -> Message:
+        """Describe the device; entities that were announced before and are no more are taken back."""
+        components = {key: self._identified(key, component) for key, component in self._components(models)}
+        gone: dict[str, Component] = {
+            key: {"platform": kind} for key, kind in self._announced.items() if key not in components
+        }
+        self._announced = {key: str(component["platform"]) for key, component in components.items()}
+        return self._message({**components, **gone})
+
+    def removal(self) -> Message:
+        """Make the device and its entities disappear."""
+        return Message(self.topic, b"", qos=1, retain=True)
+
+    def _message(self, components: dict[str, Component]) -> Message:
+        document = {
+            "device": {
+                "identifiers": [self._id],
+                "name": f"edgert {self._topics.device}",
+                "manufacturer": "edgert",
+                "model": "edge inference device",
+                "sw_version": self._version,
+            },
+            "origin": {"name": "edgert", "sw_version": self._version, "support_url": URL},
+            "availability_topic": self._topics.status,
+            "qos": 1,
+            "components": components,
+        }
+        payload = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return Message(self.topic, payload, qos=1, retain=True)
+
+    def _identified(self, key: str, component: Component) -> Component:
+        return {**component, "unique_id": f"{self._id}_{key}"}
+
+    def _components(self, models: Sequence[ModelFacts]) -> Iterator[tuple[str, Component]]:
+        if self._stats_s:
+            yield from self._sensors()
+        for model in models:
+            yield from self._of_model(model)
+        for rule in self._rules:
+            yield f"event_{_key(rule)}", self._event(rule)
+
+    def _sensors(self) -> Iterator[tuple[str, Component]]:
+        yield "queued", self._stat("Queue", "queued", icon="mdi:tray-full")
+        yield "answered", self._stat("Answered", "answered", state_class="total_increasing", icon="mdi:check")
+        yield "refused", self._stat("Refused", "refused", state_class="total_increasing", icon="mdi:close")
+        for quantile in ("p50", "p95"):
+            about = {"device_class": "duration", "unit_of_measurement": "ms", "suggested_display_precision": 1}
+            yield quantile, self._stat(f"Answer time {quantile}", f"{quantile}_ms", **about)
+        yield "memory", self._stat("Memory", "memory_mb", device_class="data_size", unit_of_measurement="MiB")
+        if self._has_temperature:
+            about = {"device_class": "temperature", "unit_of_measurement": "°C"}
+            yield "temperature", self._stat("Temperature", "temperature_c", **about)
+
+    def _stat(self, name: str, field: str, **more: object) -> Component:
+        return {
+            "platform": "sensor",
+            "name": name,
+            "state_topic": self._topics.stats,
+            "value_template": f"{{{{ value_json.{field} }}}}",
+            "state_class": "measurement",
+            "entity_category": "diagnostic",
+            "expire_after": _MISSED * self._stats_s + 5,
+            **more,
+        }
+
+    def _of_model(self, model: ModelFacts) -> Iterator[tuple[str, Component]]:
+        key = _key(model.name)
+        yield (
+            f"{key}_version",
+            {
+                "platform": "sensor",
+                "name": f"{model.name} version",
+                "state_topic": self._topics.model(model.name),
+                "value_template": "{{ value_json.versions[0] }}",
+                "entity_category": "diagnostic",
+                "icon": "mdi:tag",
+            },
+        )
+        ask = {
+            "command_topic": self._topics.infer(model.name),
+            # to_json writes quotes, line feeds and other characters as JSON needs them.
+            "command_template": "{{ {'text': value} | to_json }}",
+            "icon": "mdi:message-question",
+        }
+        yield f"{key}_ask", {"platform": "text", "name": f"Ask {model.name}", **ask}
+        yield f"{key}_notify", {"platform": "notify", "name": f"Ask {model.name}", **ask}
+        if not model.classifies:
+            return
+        answer = self._topics.shared_reply(model.name)
+        yield (
+            f"{key}_answer",
+            {
+                "platform": "sensor",
+                "name": f"{model.name} answer",
+                "state_topic": answer,
+                "value_template": "{{ value_json.data.label if value_json.status == 'ok' else 'error' }}",
+                "json_attributes_topic": answer,
+                "json_attributes_template": (
+                    "{{ (value_json.data if value_json.status == 'ok' else value_json.error) | to_json }}"
+                ),
+                "force_update": True,
+                "icon": "mdi:message-reply-text",
+            },
+        )
+
+    def _event(self, rule: str) -> Component:
+        return {
+            "platform": "event",
+            "name": rule,
+            "state_topic": self._topics.event(rule),
+            "event_types": list(EVENT_TYPES),
+            # Home Assistant wants the type under its own name.
+            "value_template": "{{ dict(value_json, event_type=value_json.type) | to_json }}",
+        }
+
+
+def _key(name: str) -> str:
+    return _NO_OBJECT_ID.sub("_", name)
