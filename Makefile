@@ -3,6 +3,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 PARITY_MB ?= 50
 PARITY_FUZZ ?= 1000000
+MINUTES ?= 120
 ALLOW_CUDA ?=
 PYTEST_ARGS ?=
 
@@ -17,7 +18,7 @@ SETUP = $(PYTHON) tools/setup_venv.py $(if $(TORCH_INDEX),--torch-index '$(TORCH
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint bench parity clean distclean venv debian-packages
+.PHONY: help demo test lint bench parity faults soak fuzz clean distclean venv debian-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,13 +42,22 @@ lint: venv  ## ruff and mypy
 	$(BIN)/mypy tools/setup_venv.py
 
 bench: venv  ## every benchmark, one table each
-	@set -e; for file in $$(grep -l __main__ benchmarks/*.py); do \
+	@set -e; for file in $$(grep -l __main__ benchmarks/*.py | grep -v /soak.py); do \
 	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; \
 	done
 
 parity: venv  ## the long proof that tokens are those of Hugging Face; PARITY_MB, PARITY_FUZZ bound it
 	$(BIN)/python -m benchmarks.tokenizing.with_newest tests.edge_runtime.tokenizer.parity \
 	  --mb $(PARITY_MB) --fuzz $(PARITY_FUZZ) --output benchmarks/results/parity.json
+
+faults: venv debian-packages  ## every fault that docs/faults.md lists, on real brokers
+	$(BIN)/python -m pytest $$(grep -o 'tests/[^`]*::[a-z_0-9]*' docs/faults.md) $(PYTEST_ARGS)
+
+soak: venv debian-packages  ## MINUTES of mixed work on one daemon: memory, lost requests
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
+fuzz: venv  ## a million hostile messages through the contract
+	$(BIN)/python -m tests.edge_runtime.mqtt.fuzz_contract 1000000
 
 clean:  ## remove .venv and everything built; models stay
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -127,9 +127,9 @@ class Inbox:
         return self._messages.empty()
 
 
-def resident_kb() -> int:
-    """Memory of this process that is in RAM, in kB."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+def resident_kb(process: int | str = "self") -> int:
+    """Memory of a process that is in RAM, in kB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     return pages * (os.sysconf("SC_PAGE_SIZE") // 1024)
 
 

@@ -148,3 +148,10 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 
 def test_the_changelog_has_unreleased_on_top() -> None:
     assert re.search(r"^## (.+)$", read("CHANGELOG.md"), re.M).group(1) == "Unreleased"  # type: ignore[union-attr]
+
+
+def test_every_fault_of_the_table_has_a_test_that_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", read("docs/faults.md"))
+    assert len(named) == len(re.findall(r"^\| [^-]", read("docs/faults.md"), re.M)) - 1  # one row is the head
+    for file, test in named:
+        assert f"def {test}(" in read(file), f"{file}::{test}"
