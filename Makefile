@@ -13,7 +13,7 @@ export EDGERT_CACHE
 
 BIN := .venv/bin
 DEMO_EXTRAS := convert,broker
-TEST_EXTRAS := convert,broker,flash,metrics,dev
+TEST_EXTRAS := convert,broker,flash,metrics,wyoming,dev
 SETUP = $(PYTHON) tools/setup_venv.py $(if $(TORCH_INDEX),--torch-index '$(TORCH_INDEX)') $(if $(ALLOW_CUDA),--allow-cuda)
 
 .DEFAULT_GOAL := help

@@ -29,6 +29,7 @@ COMMANDS = {
     "top": ("edge_runtime.commands.top", ""),
     "up": ("edge_runtime.commands.serve", ""),
     "verify": ("edge_runtime.commands.bundles", ""),
+    "wyoming": ("edge_runtime.commands.wyoming", "wyoming"),
 }
 
 
@@ -55,6 +56,7 @@ def edgert() -> None:
 
     On a workstation: convert, recipes, demo, tokenizer. On the board: serve, service, verify; for its broker: broker.
     To try and ask: up, ask, models, status, top.
+    For Home Assistant's Assist: wyoming.
     """
 
 

@@ -78,12 +78,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"edge_runtime.board", "edge_runtime.config", "edge_runtime.daemon"}
     | {"edge_runtime.observing.log_lines"}
     | {"edge_runtime.mqtt.address", "edge_runtime.systemd"},
+    "edge_runtime.wyoming_agent": LEAVES,
     "edge_runtime.up": LEAVES | {"edge_runtime.mqtt"},
     "edge_runtime.commands": LEAVES
     | MODEL_PATH
     | {"edge_runtime.board", "edge_runtime.client", "edge_runtime.config", "edge_runtime.daemon", "edge_runtime.mqtt"}
     | {"edge_runtime.running", "edge_runtime.selftest", "edge_runtime.systemd", "edge_runtime.up"}
-    | {"edge_runtime.watching"},
+    | {"edge_runtime.watching", "edge_runtime.wyoming_agent"},
     "edge_runtime.cli": {"edge_runtime.errors"},  # subcommands are named in a table and imported on use
     "edge_runtime.__main__": {"edge_runtime.cli"},
     "firmware_bridge": {"edge_runtime.errors", "edge_runtime.bundle", "edge_runtime.mqtt"},
@@ -117,6 +118,7 @@ OUTSIDE: dict[str, list[str]] = {
     "torch": WORKSTATION,
     "tqdm": WORKSTATION,
     "transformers": WORKSTATION,
+    "wyoming": ["edge_runtime/wyoming_agent.py"],
 }
 
 BOARD_DEPENDENCIES = {"click", "numpy", "onnxruntime", "paho-mqtt"}
