@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
-import math
 import os
-import random
 import threading
-import time
 from pathlib import Path
 
 from edge_runtime import __version__
-from edge_runtime.announcing import document_message, info_document, model_document
-from edge_runtime.bundle.manifest import read_manifest
+from edge_runtime.announcer import Announcer
 from edge_runtime.config import Config
 from edge_runtime.engine import import_engine
 from edge_runtime.engine.memory import ModelShelf, default_budget_mb, process_rss_mb
-from edge_runtime.errors import ConfigError, EdgertError
+from edge_runtime.errors import ConfigError
 from edge_runtime.housekeeping import Every, Housekeeping
 from edge_runtime.keeper import Keeper
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.client import Connection
-from edge_runtime.mqtt.contract import CONTENT_TYPES
-from edge_runtime.mqtt.homeassistant import HomeAssistant, ModelFacts
+from edge_runtime.mqtt.homeassistant import HomeAssistant
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 from edge_runtime.observing.board_state import temperature_c
@@ -42,7 +36,6 @@ log = logging.getLogger("edgert.daemon")
 
 DRAIN_S = 5.0
 MEMORY_LOOK_S = 30.0
-BIRTH_PAUSE_S = 3.0
 _NOBODY = Notifier()
 RUN_OUT_S = 30.0  # for the one run that was left: ending the process under it would abort it (SIGABRT, not status 0)
 
@@ -83,38 +76,38 @@ class Daemon:
         self.rules = RuleRunner(
             config.rules, self.topics, self.service.receive, lambda event: self.connection.publish(event)
         )
-        self.home = _home(config, self.topics)
-        self._home_due_s = math.inf
+        self.announcer = Announcer(
+            config, self.topics, lambda: self.keeper.models, self._publish, _home(config, self.topics)
+        )
         self.failed = threading.Event()
-        group = [(self.topics.group_requests, 1)] if config.group else []
-        self.connection = Connection(
-            address or broker_address(config),
+        self.connection = self._connection(address or broker_address(config))
+        self.keeper.add(config.bundles, on_demand=config.memory.on_demand)
+        self.housekeeping = Housekeeping(
+            [
+                self._report,
+                Heartbeat(notifier, self._is_well).tick,
+                Every(MEMORY_LOOK_S, self._look_at_memory),
+            ]
+        )
+        self.rules.rules.check({manifest.name: manifest.task.labels for manifest, _ in self.keeper.models})
+
+    def _connection(self, address: BrokerAddress) -> Connection:
+        config = self.config
+        heard = [self.topics.requests, *([self.topics.group_requests] if config.group else []), self.topics.status]
+        return Connection(
+            address,
             client_id=f"edgert-{config.device}",
             subscriptions=[
-                (self.topics.requests, 1),
-                *group,
-                *((heard, 1) for heard in self.rules.subscriptions),
-                (self.topics.status, 1),
-                *([(self.home.birth, 1)] if self.home else []),
+                *((topic, 1) for topic in (*heard, *self.rules.subscriptions)),
+                *self.announcer.subscriptions,
             ],
-            will=self._status("offline"),
+            will=self.announcer.status("offline"),
             on_message=self._receive,
             on_ready=self._announce,
             on_fatal=self.failed.set,
             keepalive_s=config.broker.keepalive_s,
             max_packet_bytes=config.limits.payload_bytes + 4096,  # room for topic and properties
         )
-        self.keeper.add(config.bundles, on_demand=config.memory.on_demand)
-        self.housekeeping = Housekeeping(
-            [
-                self._report,
-                self._describe_if_due,
-                Heartbeat(notifier, self._is_well).tick,
-                Every(MEMORY_LOOK_S, self._look_at_memory),
-            ]
-        )
-        manifests = map(read_manifest, self.keeper.folders.values())
-        self.rules.rules.check({manifest.name: manifest.task.labels for manifest in manifests})
 
     def start(self) -> None:
         """Start answering; returns at once, the broker may still be away."""
@@ -131,7 +124,7 @@ class Daemon:
         finished = self.service.drain(DRAIN_S)
         self.keeper.stop()
         self.housekeeping.stop()
-        self.connection.stop(farewell=[self._status("offline")])
+        self.connection.stop(farewell=[self.announcer.status("offline")])
         counters = self.service.counters
         told = (counters.answered, counters.refused.total(), counters.unsent)
         log.info("stopped: %d answered, %d refused, %d replies not sent", *told)
@@ -161,54 +154,22 @@ class Daemon:
         return self.rules.take_reply(message) or self.connection.publish(message, minor=True)
 
     def _receive(self, message: Message) -> None:
-        if self.home is not None and self.home.is_birth(message):
-            self._home_due_s = time.monotonic() + random.uniform(0, BIRTH_PAUSE_S)
-        heard = self.rules.receive(message)
+        # No rule may look at requests, so what a rule looks at is none; it may look at what Home Assistant says.
+        heard = self.rules.receive(message) | self.announcer.heard(message)
         if message.topic != self.topics.status:
-            # No rule may look at requests, so what a rule looks at is none.
-            if not heard and message.topic.startswith(self.topics.root):
+            if not heard:
                 self.service.receive(message)
         elif message.payload != b"online" and self.connection.ready:  # not ready: `_announce` is yet to come
             # An old last will may come after our `online` when a connection was replaced quickly.
-            self._publish(self._status("online"))
+            self._publish(self.announcer.status("online"))
 
     def _announce(self) -> None:
-        """Publish what clients look for; `online` comes last, when requests are already taken."""
-        self._publish(document_message(self.topics.info, self._info()))
-        for name in self.service.models.names:
-            self._publish(self._model_message(name))
-        self._describe()
-        self._publish(self._status("online"))
+        self.announcer.everything()
         self.observer.reports.connected()
 
     def _model_changed(self, name: str) -> None:
-        """A model was loaded, exchanged, put away or unloaded."""
         if self.connection.ready:  # else `_announce` is yet to come
-            self._publish(self._model_message(name))
-            self._publish(document_message(self.topics.info, self._info()))
-            self._describe()
-
-    def _describe(self) -> None:
-        """Tell Home Assistant what is here."""
-        if self.home is not None:
-            manifests = [pipeline.manifest for pipeline in self.models.values()]
-            facts = [ModelFacts(one.name, one.version, one.task.name == "classify") for one in manifests]
-            self._publish(self.home.description(sorted(facts, key=lambda fact: fact.name)))
-
-    def _describe_if_due(self, now_s: float) -> None:
-        """Home Assistant has started some seconds ago: tell it again, but not together with everybody else."""
-        if now_s >= self._home_due_s and self.connection.ready:
-            self._home_due_s = math.inf
-            self._describe()
-
-    def _model_message(self, name: str) -> Message:
-        pipeline, folder = self.models.get(name), self.keeper.folders.get(name)
-        if pipeline is not None:
-            return document_message(self.topics.model(name), model_document(pipeline.manifest))
-        if folder is not None:
-            with contextlib.suppress(EdgertError):
-                return document_message(self.topics.model(name), model_document(read_manifest(folder), ready=False))
-        return Message(self.topics.model(name), b"", qos=1, retain=True)
+            self.announcer.changed(name)
 
     def _finished(self, job: Job, pipeline: Pipeline, outcome: Outcome, result: Result | None, row: int) -> None:
         """A request was run; on a worker's thread."""
@@ -221,6 +182,7 @@ class Daemon:
     def _report(self, now_s: float) -> None:
         if self.connection.ready:
             self.observer.reports.tick(now_s)
+            self.announcer.tick(now_s)
 
     def _is_well(self) -> bool:
         """Whether the network thread lives; a model that runs long is not taken for a daemon that hangs."""
@@ -228,12 +190,6 @@ class Daemon:
 
     def _look_at_memory(self) -> None:
         self.keeper.call(self.keeper.recycle_if_drifted)
-
-    def _status(self, word: str) -> Message:
-        return Message(self.topics.status, word.encode(), qos=1, retain=True)
-
-    def _info(self) -> dict[str, object]:
-        return info_document(self.config, self.service.models.names, list(CONTENT_TYPES))
 
     def _health(self) -> dict[str, object]:
         return {"live": True, "ready": self.connection.ready, "queued": self.service.queued}

@@ -57,6 +57,7 @@ class Keeper:
         self._changed, self._clock, self._rss_mb = changed, clock, rss_mb
         self._lock = threading.Lock()  # around the shelf: workers tell of uses
         self._folders: dict[str, Path] = {}
+        self._manifests: dict[str, Manifest] = {}
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._wanted: set[str] = set()
         self._thread = threading.Thread(target=self._work, name="edgert-keeper", daemon=True)
@@ -75,6 +76,12 @@ class Keeper:
     def folders(self) -> dict[str, Path]:
         """Where the bundle of each model lies."""
         return dict(self._folders)
+
+    @property
+    def models(self) -> list[tuple[Manifest, bool]]:
+        """All models that can be asked, by name, and whether each is loaded."""
+        loaded = self._service.models.loaded
+        return [(manifest, name in loaded) for name, manifest in sorted(self._manifests.items())]
 
     # --- from any thread ---------------------------------------------------------------------------------------------
 
@@ -113,13 +120,14 @@ class Keeper:
         if not folders:
             raise ConfigError("no bundle to serve: give --bundle DIR or `bundles` in the config")
         for folder in map(Path, folders):
-            name = read_manifest(folder).name
+            manifest = read_manifest(folder)
+            name = manifest.name
             if name in self._folders:
                 raise ConfigError(f"two bundles are named {name!r}: serve one of them")
-            self._folders[name] = folder
+            self._folders[name], self._manifests[name] = folder, manifest
             self._service.models.known.add(name)
         for name, folder in self._folders.items():
-            if not on_demand or self._shelf.has_room(name, estimate_mb(read_manifest(folder))):
+            if not on_demand or self._shelf.has_room(name, estimate_mb(self._manifests[name])):
                 self._put(folder, check=False)
 
     def load_now(self, folder: Path) -> dict[str, object]:
@@ -136,7 +144,7 @@ class Keeper:
             raise ModelNotFound(name, self._service.models.names)
         if not self._service.retire(name, RETIRE_S):
             raise EdgertError(f"{name} still had requests after {RETIRE_S:g} s: it stays loaded, try again later")
-        del self._folders[name]
+        del self._folders[name], self._manifests[name]
         self._dropped(name)
         return {"model": name, "unloaded": True}
 
@@ -185,7 +193,7 @@ class Keeper:
         if check and manifest.file_of("golden") is not None:
             run_golden(pipeline, folder)
         models.loaded[name] = pipeline
-        self._folders[name] = folder
+        self._folders[name], self._manifests[name] = folder, manifest
         _give_back_memory()
         now_s = self._clock()
         with self._lock:

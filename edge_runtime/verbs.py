@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from edge_runtime.announcing import model_document
-from edge_runtime.bundle.manifest import read_manifest
 from edge_runtime.config import ControlConfig
+from edge_runtime.documents import model_document
 from edge_runtime.errors import BadRequest, EdgertError, NotAllowed
 from edge_runtime.keeper import Keeper, within
 from edge_runtime.mqtt.contract import Control
@@ -36,7 +35,8 @@ class Verbs:
         if asked.verb == "health":
             self._service.reply(asked.address, self._health())
         elif asked.verb == "list":
-            self._keeper.call(lambda: self._service.reply(asked.address, {"models": self._documents()}))
+            documents = [model_document(manifest, ready=ready) for manifest, ready in self._keeper.models]
+            self._service.reply(asked.address, {"models": documents})
         elif asked.verb in ("load", "unload"):
             self._change(asked)
         else:
@@ -60,12 +60,3 @@ class Verbs:
             raise BadRequest('unload needs a model: send {"model": "name"}')
         else:
             self._keeper.unload(asked.model, told)
-
-    def _documents(self) -> list[dict[str, object]]:
-        loaded = self._service.models.loaded
-        documents = []
-        for name, folder in sorted(self._keeper.folders.items()):
-            pipeline = loaded.get(name)
-            manifest = pipeline.manifest if pipeline else read_manifest(folder)
-            documents.append(model_document(manifest, ready=pipeline is not None))
-        return documents

@@ -54,23 +54,26 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.keeper": LEAVES
     | {"edge_runtime.bundle", "edge_runtime.engine", "edge_runtime.pipeline", "edge_runtime.selftest"}
     | {"edge_runtime.service"},
-    "edge_runtime.announcing": LEAVES | WIRE | {"edge_runtime.bundle", "edge_runtime.config"},
+    "edge_runtime.documents": LEAVES | WIRE | {"edge_runtime.bundle", "edge_runtime.config"},
+    "edge_runtime.announcer": LEAVES
+    | WIRE
+    | {"edge_runtime.documents", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.mqtt.homeassistant"},
     "edge_runtime.verbs": LEAVES
     | WIRE
-    | {"edge_runtime.announcing", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.keeper"}
+    | {"edge_runtime.documents", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.keeper"}
     | {"edge_runtime.service"},
     "edge_runtime.systemd": LEAVES | {"edge_runtime.config"},
     "edge_runtime.systemd.notifier": set(),
     "edge_runtime.observing": LEAVES
     | WIRE
-    | {"edge_runtime.announcing", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.pipeline"}
+    | {"edge_runtime.documents", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.pipeline"}
     | {"edge_runtime.service", "edge_runtime.systemd.notifier"},
     "edge_runtime.observing.log_lines": set(),
     "edge_runtime.observing.metrics": set(),
     "edge_runtime.housekeeping": set(),
     "edge_runtime.watching": LEAVES | {"edge_runtime.mqtt"},
     "edge_runtime.daemon": LEAVES
-    | {"edge_runtime.announcing", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.engine"}
+    | {"edge_runtime.announcer", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.engine"}
     | {"edge_runtime.housekeeping", "edge_runtime.keeper", "edge_runtime.mqtt", "edge_runtime.observing"}
     | {"edge_runtime.pipeline", "edge_runtime.rules"}
     | {"edge_runtime.service", "edge_runtime.systemd", "edge_runtime.verbs"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from edge_runtime.announcing import LOAD_EXPIRY_S, document_message
+from edge_runtime.documents import LOAD_EXPIRY_S, document_message
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 from edge_runtime.observing.metrics import LoadPace, Metrics, Moment

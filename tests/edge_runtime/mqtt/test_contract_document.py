@@ -11,8 +11,8 @@ from typing import Any, get_args
 import pytest
 
 from edge_runtime import errors
-from edge_runtime.announcing import info_document
 from edge_runtime.config import Config
+from edge_runtime.documents import info_document
 from edge_runtime.errors import Busy, EdgertError
 from edge_runtime.mqtt.contract import (
     BINARY,

@@ -1,0 +1,92 @@
+"""What a device publishes of itself, in which order, and when again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from typing import Any
+
+from edge_runtime.announcer import BIRTH_PAUSE_S, Announcer
+from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.config import Config
+from edge_runtime.mqtt.homeassistant import HomeAssistant
+from edge_runtime.mqtt.message import Message
+from edge_runtime.mqtt.topics import Topics
+from tests import tiny
+
+TOPICS = Topics("hub")
+BIRTH = Message("homeassistant/status", b"online")
+
+
+class Told:
+    """An announcer with models that a test changes, and what it published."""
+
+    def __init__(self, *, home: bool = True) -> None:
+        self.models: list[tuple[Manifest, bool]] = [(tiny.manifest("classify", "one"), True)]
+        self.messages: list[Message] = []
+        described = HomeAssistant(TOPICS, "1") if home else None
+        self.announcer = Announcer(Config(device="hub"), TOPICS, lambda: self.models, self.messages.append, described)
+
+    def last(self, topic: str) -> dict[str, Any] | None:
+        payload = [message.payload for message in self.messages if message.topic == topic][-1]
+        return json.loads(payload) if payload else None
+
+
+def test_online_comes_last_and_all_is_retained() -> None:
+    told = Told()
+    told.announcer.everything()
+    assert [message.topic for message in told.messages] == [
+        TOPICS.info,
+        TOPICS.model("one"),
+        "homeassistant/device/edgert_hub/config",
+        TOPICS.status,
+    ]
+    assert told.messages[-1].payload == b"online"
+    assert all(message.retain for message in told.messages)
+
+
+def test_a_model_that_is_put_away_is_still_there_to_be_asked() -> None:
+    told = Told()
+    told.announcer.everything()
+    told.models[0] = told.models[0][0], False
+    told.announcer.changed("one")
+    document = told.last(TOPICS.model("one"))
+    assert document is not None
+    assert document["ready"] is False
+    home = told.last("homeassistant/device/edgert_hub/config")
+    assert home is not None
+    assert len(home["components"]["one_ask"]) > 1
+
+
+def test_a_model_that_is_gone_leaves_an_empty_document_and_no_entity() -> None:
+    told = Told()
+    told.announcer.everything()
+    told.models.clear()
+    told.announcer.changed("one")
+    assert told.last(TOPICS.model("one")) is None
+    info, home = told.last(TOPICS.info), told.last("homeassistant/device/edgert_hub/config")
+    assert info is not None
+    assert info["models"] == []
+    assert home is not None
+    assert home["components"]["one_ask"] == {"platform": "text"}
+
+
+def test_home_assistant_s_start_is_answered_after_a_while() -> None:
+    told = Told()
+    assert told.announcer.heard(BIRTH)
+    told.announcer.tick(time.monotonic() - 1)
+    assert told.messages == []
+    told.announcer.tick(time.monotonic() + BIRTH_PAUSE_S)
+    told.announcer.tick(time.monotonic() + BIRTH_PAUSE_S + 1)
+    assert [message.topic for message in told.messages] == ["homeassistant/device/edgert_hub/config"]
+    assert told.announcer.heard(dataclasses.replace(BIRTH, payload=b"offline"))
+    assert not told.announcer.heard(Message("sensors/x", b"online"))
+
+
+def test_without_home_assistant_nothing_is_said_to_it() -> None:
+    told = Told(home=False)
+    told.announcer.everything()
+    assert not told.announcer.heard(BIRTH)
+    assert told.announcer.subscriptions == []
+    assert all(message.topic.startswith("edgert/") for message in told.messages)
