@@ -1,24 +1,22 @@
-"""Byte-level BPE (GPT-2, RoBERTa, Llama 3, Qwen, GPT-4, DeepSeek): unknown segments, and what is compiled for it."""
+"""Byte-level BPE (GPT-2, RoBERTa, Llama 3, Qwen, GPT-4, DeepSeek): unknown segments."""
 
 from __future__ import annotations
 
 import functools
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime.tokenizer.plain.aligned import Aligned
 from edge_runtime.tokenizer.plain.byte_level import BYTE_CHARACTERS
 from edge_runtime.tokenizer.plain.normalizers import NormalizerChain, open_normalizer
 from edge_runtime.tokenizer.plain.pre_tokenizers import PreTokenizerChain, open_pre_tokenizer
 from edge_runtime.tokenizer.spec import kinds
-from edge_runtime.tokenizer.unicode.classes import category_classes, code_point_classes
 from edge_runtime.tokenizer.unicode.normal_forms import NormalForm, normal_form
-from edge_runtime.tokenizer.vector.arrays import ArrayDict, Arrays, part_of, under
-from edge_runtime.tokenizer.vector.base import Base, base_arrays
+from edge_runtime.tokenizer.vector.arrays import Arrays, part_of
+from edge_runtime.tokenizer.vector.base import Base
 from edge_runtime.tokenizer.vector.byte_level_rules import rules_of, splits_of
 from edge_runtime.tokenizer.vector.core import Pieces, from_base, merged, repeated
-from edge_runtime.tokenizer.vector.cut import SpaceCutter, cutter_arrays, flags_of
+from edge_runtime.tokenizer.vector.cut import SpaceCutter
 from edge_runtime.tokenizer.vector.keys import INLINE, LONGEST, PADDING, Bytes, Index, keys_of, word_view
 from edge_runtime.tokenizer.vector.lead import Lead
 from edge_runtime.tokenizer.vector.lockstep.bpe import BpeEngine
@@ -29,9 +27,9 @@ from edge_runtime.tokenizer.vector.segments import Segments, byte_at, characters
 from edge_runtime.tokenizer.vector.splitting import Splitter
 from edge_runtime.tokenizer.vector.words import WordTokens
 
-_NO_BYTE = -1
-_BYTES = np.full(1 << 16, _NO_BYTE, np.int16)  # by the character that stands for it
-_BYTES[[ord(character) for character in BYTE_CHARACTERS]] = np.arange(256)
+NO_BYTE = -1
+BYTES_OF = np.full(1 << 16, NO_BYTE, np.int16)  # by the character that stands for it
+BYTES_OF[[ord(character) for character in BYTE_CHARACTERS]] = np.arange(256)
 
 
 class ByteLevel:
@@ -66,7 +64,7 @@ class ByteLevel:
 
     @functools.cached_property
     def _forms(self) -> list[NormalForm]:
-        return [normal_form(form.form) for form in _forms(self._spec)]
+        return [normal_form(form.form) for form in unicode_forms(self._spec)]
 
     @functools.cached_property
     def _splits(self) -> PreTokenizerChain:
@@ -120,7 +118,7 @@ class ByteLevel:
         """Tokenize words as the pre-tokenizers give them: each character stands for a byte."""
         codes = np.frombuffer("".join(words).encode("utf-16-le"), np.uint16)
         lengths = np.fromiter(map(len, words), np.int64, len(words))
-        content = np.concatenate([_BYTES.take(codes).astype(np.uint8), np.zeros(PADDING, np.uint8)])
+        content = np.concatenate([BYTES_OF.take(codes).astype(np.uint8), np.zeros(PADDING, np.uint8)])
         pieces = self._pieces(content, np.cumsum(lengths) - lengths, lengths)
         sizes = self._byte_sizes.take(pieces.ids)
         ends = np.cumsum(sizes) - np.repeat(np.cumsum(lengths) - lengths, pieces.counts)
@@ -219,113 +217,6 @@ class _LongWords:
         return self._words.get(word)
 
 
-def supports(spec: kinds.TokenizerSpec) -> bool:
-    """Say whether this is byte-level BPE of a known kind; any other takes the slow way."""
-    model, found = spec.model, splits_of(spec.pre_tokenizers)
-    if not isinstance(model, kinds.BPE) or found is None or rules_of(found[0]) is None:
-        return False
-    forms = [normalizer.form for normalizer in _forms(spec)]
-    if len(forms) != len(spec.normalizers) or not set(forms) <= {"NFC", "NFKC"} or (forms and found[1]):
-        return False
-    affixes = model.continuing_subword_prefix or model.end_of_word_suffix
-    return not affixes and all(character in model.vocab for character in BYTE_CHARACTERS)
-
-
-def byte_level_arrays(spec: kinds.TokenizerSpec, singles: int) -> ArrayDict:
-    """Make what `ByteLevel` opens, of a spec that is supported."""
-    model, found = spec.model, splits_of(spec.pre_tokenizers)
-    assert isinstance(model, kinds.BPE)
-    assert found is not None
-    rules = rules_of(found[0])
-    assert rules is not None
-    engine = BpeEngine.arrays(model)
-    byte_ids = np.array([model.vocab[character] for character in BYTE_CHARACTERS], np.int32)
-    words, ids = _byte_strings(model)
-    sizes = np.zeros(singles, np.int32)
-    sizes[ids] = list(map(len, words))
-    long = [at for at, word in enumerate(words) if len(word) > INLINE] if model.ignore_merges else []
-    long_bytes = b"".join(words[at] for at in long)
-    return {
-        "byte_ids": byte_ids,
-        "sizes": sizes,
-        "long_ids": ids[long],
-        "long_ends": np.cumsum([len(words[at]) for at in long], dtype=np.int32),
-        "long_bytes": np.frombuffer(long_bytes, np.uint8),
-        **under("cut", cutter_arrays(rules, flags_of(_WHITE), _letters(spec))),
-        **under("bpe", engine),
-        **under("base", _base(spec, engine, byte_ids, found[0], words, ids, singles)),
-    }
-
-
-def _byte_strings(model: kinds.BPE) -> tuple[list[bytes], Ids]:
-    """Give the bytes that the vocabulary's strings stand for, and their ids; a string of other characters has none."""
-    pieces = list(model.vocab)
-    plain = "".join(pieces)
-    if max(plain) > "￿":
-        pieces = [piece for piece in pieces if max(piece, default="") <= "￿"]
-        plain = "".join(pieces)
-    codes = _BYTES.take(np.frombuffer(plain.encode("utf-16-le"), np.uint16))
-    ends = np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)))
-    others = np.concatenate([np.zeros(1, np.int64), np.cumsum(codes == _NO_BYTE)])
-    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
-    whole = np.flatnonzero((others[ends] == others[starts]) & (ends > starts)).tolist()
-    raw, first, last = codes.astype(np.uint8).tobytes(), starts.tolist(), ends.tolist()
-    words = [raw[first[at] : last[at]] for at in whole]
-    return words, np.array([model.vocab[pieces[at]] for at in whole], np.int32)
-
-
-def _base(
-    spec: kinds.TokenizerSpec,
-    engine: ArrayDict,
-    byte_ids: Ids,
-    splits: tuple[kinds.Split, ...],
-    words: list[bytes],
-    ids: Ids,
-    singles: int,
-) -> ArrayDict:
-    """Make the frozen table of the strings that are one word to the splits; others never come up as one."""
-    normalize = open_normalizer(spec.normalizers).normalize
-    # What a normalizer changes never comes up as a word, and as a segment it must not be found before that.
-    short = [
-        (at, text)
-        for at, word in enumerate(words)
-        if len(word) <= INLINE
-        and (text := _decoded(word)) is not None
-        and (not spec.normalizers or text.isascii() or normalize(text) == text)
-    ]
-    texts = [text for _, text in short]
-    bounds = np.concatenate([[0], np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))])
-    parts = np.diff(np.searchsorted(Splitter(splits).bounds("".join(texts), bounds), bounds))
-    kept = [short[at][0] for at in np.flatnonzero(parts == 1).tolist()]
-    chosen = [words[at] for at in kept]
-    assert isinstance(spec.model, kinds.BPE)
-    if spec.model.ignore_merges:
-        return base_arrays(chosen, ids[kept], np.ones(len(kept), np.int64), singles)
-    symbols = byte_ids.take(np.frombuffer(b"".join(chosen), np.uint8))
-    merged_ids, counts, _ = BpeEngine(engine).merge(symbols, np.fromiter(map(len, chosen), np.int64, len(chosen)))
-    return base_arrays(chosen, merged_ids, counts, singles)
-
-
-def _decoded(word: bytes) -> str | None:
-    try:
-        return word.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _letters(spec: kinds.TokenizerSpec) -> NDArray[np.bool_]:
-    """Give the letters and numbers that are still some when normalized, alone or at the end of anything."""
-    letter = category_classes({"L": 1, "N": 1}) > 0
-    if spec.normalizers:
-        normalize = open_normalizer(spec.normalizers).normalize
-        stable = np.logical_and.reduce([code_point_classes(form.form) > 0 for form in _forms(spec)])
-        for code in np.flatnonzero(letter & ~stable).tolist():
-            letter[code] = letter[ord(normalize(chr(code))[-1])]
-    return letter
-
-
-def _forms(spec: kinds.TokenizerSpec) -> list[kinds.UnicodeForm]:
+def unicode_forms(spec: kinds.TokenizerSpec) -> list[kinds.UnicodeForm]:
+    """Give the Unicode normal forms that a tokenizer asks for."""
     return [normalizer for normalizer in spec.normalizers if isinstance(normalizer, kinds.UnicodeForm)]
-
-
-_WHITE = (0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)

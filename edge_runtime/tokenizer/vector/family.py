@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from edge_runtime.tokenizer.spec import kinds
-from edge_runtime.tokenizer.vector import bert, byte_level, metaspace
+from edge_runtime.tokenizer.vector import bert, byte_level, byte_level_compile, metaspace, metaspace_compile
 from edge_runtime.tokenizer.vector.arrays import ArrayDict, Arrays
 from edge_runtime.tokenizer.vector.base import Base
 from edge_runtime.tokenizer.vector.core import Pieces
@@ -58,8 +58,8 @@ class _Kind(NamedTuple):
 
 _KINDS: dict[str, _Kind] = {
     "bert": _Kind(bert.supports, bert.wordpiece_arrays, bert.Bert),
-    "byte-level": _Kind(byte_level.supports, byte_level.byte_level_arrays, byte_level.ByteLevel),
-    "metaspace": _Kind(metaspace.supports, metaspace.metaspace_arrays, metaspace.Metaspace),
+    "byte-level": _Kind(byte_level_compile.supports, byte_level_compile.byte_level_arrays, byte_level.ByteLevel),
+    "metaspace": _Kind(metaspace_compile.supports, metaspace_compile.metaspace_arrays, metaspace.Metaspace),
 }
 
 

@@ -1,4 +1,4 @@
-"""SentencePiece's families (Unigram; BPE that falls back to bytes): unknown segments, and what is compiled for them."""
+"""SentencePiece's families (Unigram; BPE that falls back to bytes): unknown segments."""
 
 from __future__ import annotations
 
@@ -14,32 +14,27 @@ from edge_runtime.tokenizer.plain.pre_tokenizers import PreTokenizerChain, open_
 from edge_runtime.tokenizer.spec import kinds
 from edge_runtime.tokenizer.unicode import load_tables
 from edge_runtime.tokenizer.unicode.graphemes import joining
-from edge_runtime.tokenizer.vector.arrays import ArrayDict, Arrays, part_of, under
-from edge_runtime.tokenizer.vector.base import Base, base_arrays
+from edge_runtime.tokenizer.vector.arrays import Arrays, part_of
+from edge_runtime.tokenizer.vector.base import Base
 from edge_runtime.tokenizer.vector.core import Pieces
-from edge_runtime.tokenizer.vector.cut import SpaceCutter, cutter_arrays
+from edge_runtime.tokenizer.vector.cut import SpaceCutter
 from edge_runtime.tokenizer.vector.keys import Bytes, Index
 from edge_runtime.tokenizer.vector.lead import NOTHING, Lead
 from edge_runtime.tokenizer.vector.lockstep.bpe import BpeEngine
 from edge_runtime.tokenizer.vector.lockstep.unigram import UnigramEngine
 from edge_runtime.tokenizer.vector.metaspace_rules import (
     META,
-    SPACES,
-    cut_rules,
     edges_of,
     inner_normalizers,
-    joined_by_model,
-    soft_characters,
 )
 from edge_runtime.tokenizer.vector.overlay import Ids, spread
 from edge_runtime.tokenizer.vector.scalar import BaseWords, NotSimple
 from edge_runtime.tokenizer.vector.segments import Segments, totals
 from edge_runtime.tokenizer.vector.words import WordTokens
 
-_GRAPH = "".join(map(chr, range(0x21, 0x7F)))
-_BMP = 0x10000
-_MANY_BYTES = 0x80  # from here on a character has several bytes
-_NONE = -1
+BMP = 0x10000
+MANY_BYTES = 0x80  # from here on a character has several bytes
+NONE = -1
 
 
 class Metaspace:
@@ -68,7 +63,7 @@ class Metaspace:
         self._soft_ascii = frozenset(arrays["soft_ascii"].tolist())
         self._plain_ascii = bool(arrays["plain_ascii"][0])
         bpe = isinstance(spec.model, kinds.BPE)
-        self._model: _CharacterBpe | _Unigram = _CharacterBpe(arrays) if bpe else _Unigram(arrays)
+        self._model: CharacterBpe | UnigramTokens = CharacterBpe(arrays) if bpe else UnigramTokens(arrays)
 
     # These take milliseconds to open, and a tokenizer may never need them.
 
@@ -79,7 +74,7 @@ class Metaspace:
 
     @functools.cached_property
     def _split(self) -> PreTokenizerChain:
-        return open_pre_tokenizer(_inner_pre_tokenizers(self._spec))
+        return open_pre_tokenizer(inner_pre_tokenizers(self._spec))
 
     @functools.cached_property
     def _solid(self) -> _Solid:
@@ -218,7 +213,7 @@ class _Solid(dict[str, bool]):
         return solid
 
 
-class _CharacterBpe:
+class CharacterBpe:
     """BPE whose symbols are characters; one that is not in the vocabulary becomes its bytes."""
 
     def __init__(self, arrays: Arrays) -> None:
@@ -245,8 +240,8 @@ class _CharacterBpe:
         """Tokenize one word."""
         symbols: list[int] = []
         for code in map(ord, word):
-            symbol = self._bmp_view[code] if code < _BMP else self._beyond.get(code, _NONE)
-            if symbol == _NONE:
+            symbol = self._bmp_view[code] if code < BMP else self._beyond.get(code, NONE)
+            if symbol == NONE:
                 symbols += self._byte_ids[list(chr(code).encode())].tolist()
             else:
                 symbols.append(symbol)
@@ -254,17 +249,17 @@ class _CharacterBpe:
 
     def _symbols(self, codes: NDArray[np.uint32]) -> tuple[Ids, Index]:
         """Give the symbols of characters, and for each symbol the index of its character."""
-        symbols = self._bmp.take(np.minimum(codes, _BMP))
-        for at in np.flatnonzero(codes >= _BMP).tolist():
-            symbols[at] = self._beyond.get(int(codes[at]), _NONE)
-        unknown = np.flatnonzero(symbols == _NONE)
+        symbols = self._bmp.take(np.minimum(codes, BMP))
+        for at in np.flatnonzero(codes >= BMP).tolist():
+            symbols[at] = self._beyond.get(int(codes[at]), NONE)
+        unknown = np.flatnonzero(symbols == NONE)
         if not len(unknown):
             return symbols, np.arange(len(codes))
         text = codes[unknown].tobytes().decode("utf-32-le")
         raw = np.frombuffer(text.encode(), np.uint8)
         counts = np.ones(len(codes), np.int64)
         code = codes[unknown]
-        counts[unknown] = 1 + (code >= _MANY_BYTES) + (code >= 0x800).astype(np.int64) + (code >= _BMP)
+        counts[unknown] = 1 + (code >= MANY_BYTES) + (code >= 0x800).astype(np.int64) + (code >= BMP)
         owners = np.repeat(np.arange(len(codes)), counts)
         spelled = np.repeat(symbols, counts)
         places = np.cumsum(counts) - counts
@@ -272,7 +267,7 @@ class _CharacterBpe:
         return spelled, owners
 
 
-class _Unigram:
+class UnigramTokens:
     """The Unigram model; its symbols are characters."""
 
     def __init__(self, arrays: Arrays) -> None:
@@ -291,95 +286,9 @@ class _Unigram:
         return [token_id for token_id, _ in self._engine.best_one(word)]
 
 
-def supports(spec: kinds.TokenizerSpec) -> bool:
-    """Say whether texts of this tokenizer may be cut before spaces; any other takes the slow way."""
-    if edges_of(spec) is None or inner_normalizers(spec) is None or joined_by_model(spec) is None:
-        return False
-    model = spec.model
-    if isinstance(model, kinds.Unigram):
-        return not model.byte_fallback and model.unk_id is not None
-    if not isinstance(model, kinds.BPE) or model.continuing_subword_prefix or model.end_of_word_suffix:
-        return False
-    spelled = (byte for byte in range(256) if byte >= _MANY_BYTES or chr(byte) not in model.vocab)
-    return model.byte_fallback and not model.ignore_merges and all(_spelled(byte) in model.vocab for byte in spelled)
-
-
-def metaspace_arrays(spec: kinds.TokenizerSpec, singles: int) -> ArrayDict:
-    """Make what `Metaspace` opens, of a spec that is supported."""
-    normalizers = inner_normalizers(spec)
-    assert normalizers is not None
-    graph = f" {_GRAPH} "
-    plain = open_normalizer(normalizers).normalize(graph).replace(META, " ") == graph and not any(
-        isinstance(one, kinds.Replace) and not one.pattern.regex and one.pattern.text != " " for one in normalizers
-    )
-    arrays: ArrayDict = {"plain_ascii": np.array([plain])}
-    (rules, letters), soft = cut_rules(spec), soft_characters(spec)
-    arrays |= under("cut", cutter_arrays(rules, soft, letters))
-    arrays["soft_ascii"] = np.flatnonzero(soft[:_MANY_BYTES])
-    model = spec.model
-    if isinstance(model, kinds.Unigram):
-        arrays |= under("unigram", UnigramEngine.arrays(model))
-    else:
-        assert isinstance(model, kinds.BPE)
-        arrays |= under("bpe", BpeEngine.arrays(model)) | _character_ids(model)
-        if normalizers == (SPACES,):
-            arrays["sizes"] = _sizes(model, singles)
-    return arrays | under("base", _base(spec, arrays, singles))
-
-
-def _sizes(model: kinds.BPE, singles: int) -> Ids:
-    """Give the bytes of text that each token stands for."""
-    sizes = np.zeros(singles, np.int32)
-    for piece, token_id in model.vocab.items():
-        sizes[token_id] = len(piece.encode()) - 2 * piece.count(META)  # three bytes for one
-    for byte in range(256):
-        token_id = model.vocab.get(_spelled(byte), _NONE)
-        if token_id != _NONE:
-            sizes[token_id] = 1
-    return sizes
-
-
-def _character_ids(model: kinds.BPE) -> ArrayDict:
-    characters = {ord(piece): token_id for piece, token_id in model.vocab.items() if len(piece) == 1}
-    bmp = np.full(_BMP + 1, _NONE, np.int32)
-    small = {code: token_id for code, token_id in characters.items() if code < _BMP}
-    bmp[list(small)] = list(small.values())
-    beyond = {code: token_id for code, token_id in characters.items() if code >= _BMP}
-    return {
-        "bmp_ids": bmp,
-        "beyond": np.array(list(beyond), np.int32),
-        "beyond_ids": np.array(list(beyond.values()), np.int32),
-        "byte_ids": np.array([model.vocab.get(_spelled(byte), _NONE) for byte in range(256)], np.int32),
-    }
-
-
-def _base(spec: kinds.TokenizerSpec, arrays: ArrayDict, singles: int) -> ArrayDict:
-    """Make the frozen table: the vocabulary's strings as they stand in texts, with the tokens that they really give."""
-    model = spec.model
-    pieces = [piece for piece, _ in model.pieces] if isinstance(model, kinds.Unigram) else list(model.vocab)
-    inner = inner_normalizers(spec)
-    assert inner is not None
-    normalize = open_normalizer(inner).normalize
-    words_of = open_pre_tokenizer(_inner_pre_tokenizers(spec)).words
-    segments: list[str] = []
-    for piece in pieces:
-        raw = piece.replace(META, " ")
-        if META in piece[1:] or not raw or len(raw.encode()) > 15:
-            continue
-        if normalize(raw).replace(" ", META) == piece and words_of(normalize(raw), False) == [piece]:
-            segments.append(raw)
-    tokens = _Unigram(arrays) if isinstance(model, kinds.Unigram) else _CharacterBpe(arrays)
-    ids, counts, _, _ = tokens.tokens([segment.replace(" ", META) for segment in segments])
-    return base_arrays([segment.encode() for segment in segments], ids, counts, singles)
-
-
-def _inner_pre_tokenizers(spec: kinds.TokenizerSpec) -> tuple[kinds.PreTokenizer, ...]:
+def inner_pre_tokenizers(spec: kinds.TokenizerSpec) -> tuple[kinds.PreTokenizer, ...]:
     """Give the pre-tokenizers for segments inside of a text: nothing is put in front of these."""
     return tuple(
         kinds.Metaspace(one.replacement, "never", one.split) if isinstance(one, kinds.Metaspace) else one
         for one in spec.pre_tokenizers
     )
-
-
-def _spelled(byte: int) -> str:
-    return f"<0x{byte:02X}>"
