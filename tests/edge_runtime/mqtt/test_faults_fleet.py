@@ -80,3 +80,21 @@ def test_two_of_three_boards_killed_in_mid_load_cost_no_answer(
     assert len(answers) == REQUESTS
     assert set(answers.values()) == {1}
     assert set(served_by) == set(NAMES)
+
+
+@pytest.mark.parametrize("group", ["kitchen", None])
+def test_a_board_that_stands_still_costs_its_askers_time_and_no_answer(
+    daemons: dict[str, subprocess.Popen[bytes]], plain_mosquitto: PlainMosquitto, group: str | None
+) -> None:
+    with Client(plain_mosquitto.address) as client:
+        for name in NAMES:
+            assert client.wait_online(name, served.START_S)
+        daemons["one"].send_signal(signal.SIGSTOP)
+        try:
+            answered = [
+                client.infer("tiny", f"turn on {number}", timeout_s=4, tries=8, group=group).device
+                for number in range(12)
+            ]
+        finally:
+            daemons["one"].send_signal(signal.SIGCONT)
+        assert set(answered) == {"two", "three"}
