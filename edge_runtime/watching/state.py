@@ -124,7 +124,8 @@ class TopState:
         online = len(rows) - len(self.offline())
         table = [[*_HEAD, "LAST"], *(line for row in rows for line in _device_lines(row))]
         name_width = min(_MOST_NAME, max(len(cells[0]) for cells in table))
-        lines = [f"{len(rows)} devices, {online} online, {per_s:.1f} requests/s", ""]
+        count = f"{len(rows)} device" + ("" if len(rows) == 1 else "s")
+        lines = [f"{count}, {online} online, {per_s:.1f} requests/s", ""]
         lines.extend(_joined(cells, name_width) for cells in table)
         return "\n".join(line[:width].rstrip() for line in lines)
 

@@ -30,7 +30,7 @@ from edge_runtime.errors import UnsupportedTokenizer
 from edge_runtime.tokenizer.vector.arrays import ArrayDict, Arrays
 
 MAGIC = b"\x93EDGETOK"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _ALIGNMENT = 64
 _MAX_HEADER_BYTES = 16 * 1024 * 1024
 _FIXED_BYTES = len(MAGIC) + 12

@@ -60,7 +60,7 @@ class Metaspace:
         self._literals = tuple(
             one.pattern.text for one in inner if isinstance(one, kinds.Replace) and len(one.pattern.text) > 1
         )
-        self._soft_ascii = frozenset(arrays["soft_ascii"].tolist())
+        self._soft = frozenset(map(chr, arrays["soft"].tolist()))
         self._plain_ascii = bool(arrays["plain_ascii"][0])
         bpe = isinstance(spec.model, kinds.BPE)
         self._model: CharacterBpe | UnigramTokens = CharacterBpe(arrays) if bpe else UnigramTokens(arrays)
@@ -134,7 +134,7 @@ class Metaspace:
     def _check_simple(self, segment: str) -> None:
         """Refuse a segment whose ends may change with what stands beside them."""
         solid = self._solid
-        if ord(segment[-1]) in self._soft_ascii or not solid[segment[-1]]:
+        if segment[-1] in self._soft or not solid[segment[-1]]:
             raise NotSimple
         word = segment[segment[0] == " " :]
         if not word or not all(solid[character] for character in word[:2]):

@@ -23,6 +23,7 @@ from edge_runtime.tokenizer.vector.metaspace import (
 from edge_runtime.tokenizer.vector.metaspace_rules import (
     META,
     SPACES,
+    before_spaces,
     cut_rules,
     edges_of,
     inner_normalizers,
@@ -36,8 +37,11 @@ _GRAPH = "".join(map(chr, range(0x21, 0x7F)))
 
 def supports(spec: kinds.TokenizerSpec) -> bool:
     """Say whether texts of this tokenizer may be cut before spaces; any other takes the slow way."""
-    if edges_of(spec) is None or inner_normalizers(spec) is None or joined_by_model(spec) is None:
+    inner = inner_normalizers(spec)
+    if edges_of(spec) is None or inner is None or joined_by_model(spec) is None:
         return False
+    if open_normalizer(inner).normalize(" ") not in (" ", META):
+        return False  # a space would not part words
     model = spec.model
     if isinstance(model, kinds.Unigram):
         return not model.byte_fallback and model.unk_id is not None
@@ -58,7 +62,10 @@ def metaspace_arrays(spec: kinds.TokenizerSpec, singles: int) -> ArrayDict:
     arrays: ArrayDict = {"plain_ascii": np.array([plain])}
     (rules, letters), soft = cut_rules(spec), soft_characters(spec)
     arrays |= under("cut", cutter_arrays(rules, soft, letters))
-    arrays["soft_ascii"] = np.flatnonzero(soft[:MANY_BYTES])
+    # What characters themselves say is asked of them; only what the merges say, anywhere, must be written down.
+    joined = joined_by_model(spec)
+    assert joined is not None
+    arrays["soft"] = np.union1d(np.flatnonzero(soft[:MANY_BYTES]), before_spaces(joined))
     model = spec.model
     if isinstance(model, kinds.Unigram):
         arrays |= under("unigram", UnigramEngine.arrays(model))

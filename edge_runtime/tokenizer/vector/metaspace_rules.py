@@ -104,10 +104,11 @@ def joined_by_model(spec: kinds.TokenizerSpec) -> Joined | None:
     left, right = pairs >> _CODE_BITS, pairs & (1 << _CODE_BITS) - 1
     inner = (left > 0) & (right > 0)
     joined = Joined(left[inner], right[inner])
-    return joined if len(_before_spaces(joined)) <= _MOST_SOFT else None
+    return joined if len(before_spaces(joined)) <= _MOST_SOFT else None
 
 
-def _before_spaces(joined: Joined) -> NDArray[np.int64]:
+def before_spaces(joined: Joined) -> NDArray[np.int64]:
+    """Give the characters that a merge joins with a space behind them."""
     before = joined.before(META)
     others: NDArray[np.int64] = before[before != ord(META)]
     return others
@@ -145,7 +146,7 @@ def soft_characters(spec: kinds.TokenizerSpec) -> NDArray[np.bool_]:
     assert joined is not None
     changed = np.zeros(0x110000, np.bool_)
     soft = np.zeros(0x110000, np.bool_)
-    soft[[*_ALWAYS_SOFT, *_before_spaces(joined).tolist()]] = True
+    soft[[*_ALWAYS_SOFT, *before_spaces(joined).tolist()]] = True
     for first, last in load_tables().white_space.ranges:
         soft[first : last + 1] = True
     for normalizer in inner:

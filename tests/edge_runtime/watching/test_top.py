@@ -102,7 +102,7 @@ def test_no_line_is_wider_than_the_terminal(state: TopState, width: int) -> None
 def test_requests_per_second_follow_from_two_stats_in_a_row(state: TopState) -> None:
     said(state, "stats", {**STATS, "answered": 58, "uptime_s": 22}, 10.0)
     assert row(state, 10.0)["requests_per_s"] == 5.0
-    assert state.render(200, 10.0).startswith("1 devices, 1 online, 5.0 requests/s")
+    assert state.render(200, 10.0).startswith("1 device, 1 online, 5.0 requests/s")
 
 
 def test_a_daemon_that_was_started_anew_has_no_rate_until_its_second_stats(state: TopState) -> None:
@@ -229,7 +229,7 @@ def test_top_prints_one_table_when_the_output_is_no_terminal(
     private_mosquitto: RunningBroker, devices: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, out, _ = run(capsys, "top", "--broker", private_mosquitto.client_address.url(), "--wait", "0")
-    assert (status, out.splitlines()[0]) == (0, "1 devices, 1 online, 0.0 requests/s")
+    assert (status, out.splitlines()[0]) == (0, "1 device, 1 online, 0.0 requests/s")
     assert "hub" in out.splitlines()[3]
     assert "\x1b" not in out
 

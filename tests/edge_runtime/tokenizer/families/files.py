@@ -21,7 +21,7 @@ from tests.edge_runtime.tokenizer.families.components import (
     in_sequence,
 )
 
-FAMILIES = ("wordpiece", "byte_level_bpe", "sentencepiece_bpe", "unigram", "clip", "anything")
+FAMILIES = ("wordpiece", "byte_level_bpe", "sentencepiece_bpe", "unigram", "clip", "anything", "compiled")
 _SAMPLE_TEXTS = 12
 _SPACED = (
     "  ",
@@ -141,6 +141,35 @@ def _clip(rng: random.Random) -> Parts:
     return [{"type": "NFC"}, spaces, {"type": "Lowercase"}], [splitting, components.byte_level(rng)], [models.bpe]
 
 
+def _compiled(rng: random.Random) -> Parts:
+    """Of the families that have a fast path, mostly files that have one."""
+    return rng.choice((_compiled_byte_level, _compiled_bpe, _compiled_unigram))(rng)
+
+
+def _compiled_byte_level(rng: random.Random) -> Parts:
+    normalizers = [{"type": rng.choice(("NFC", "NFKC"))}] if flag(rng, 0.3) else []
+    if flag(rng, 0.3):
+        prefixed = {**BYTE_LEVEL_SPLIT, "use_regex": True, "add_prefix_space": not normalizers and flag(rng)}
+        return normalizers, [prefixed], [models.byte_level_bpe]
+    how = rng.choice(({"behavior": "Isolated", "invert": False}, {"behavior": "Removed", "invert": True}))
+    split = {"type": "Split", "pattern": {"Regex": rng.choice(LONG_PATTERNS[:4])}, **how}
+    return normalizers, [split, BYTE_LEVEL_SPLIT], [models.byte_level_bpe]
+
+
+def _compiled_bpe(rng: random.Random) -> Parts:
+    spaces = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+    if flag(rng):
+        return [*([{"type": "Prepend", "prepend": "\u2581"}] if flag(rng) else []), spaces], [], [models.fallback_bpe]
+    return [], [{**components.metaspace(rng), "replacement": "\u2581"}], [models.fallback_bpe]
+
+
+def _compiled_unigram(rng: random.Random) -> Parts:
+    normalizers = [components.normalizer(rng)] if flag(rng, 0.3) else []
+    if flag(rng, 0.3):
+        normalizers.append({"type": "Replace", "pattern": {"Regex": r" {2,}"}, "content": rng.choice((" ", "\u2581"))})
+    return normalizers, [{**components.metaspace(rng), "replacement": "\u2581"}], [models.plain_unigram]
+
+
 def _anything(rng: random.Random) -> Parts:
     kinds = (models.bpe, models.unigram, models.wordpiece, models.word_level)
     return few(rng, components.normalizer, 3), few(rng, components.pre_tokenizer, 3), kinds
@@ -153,6 +182,7 @@ _FAMILIES = {
     "unigram": _unigram,
     "clip": _clip,
     "anything": _anything,
+    "compiled": _compiled,
 }
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from edge_runtime.tokenizer.plain.byte_level import BYTE_CHARACTERS
 from tests.edge_runtime.tokenizer.families.components import Section, flag
 
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
@@ -41,6 +42,32 @@ def bpe(rng: random.Random, words: Sequence[str], alphabet: Sequence[str] = ()) 
         "vocab": _numbered(rng, ["<unk>", *known]),
         "merges": [f"{left} {right}" for left, right in merges] if flag(rng) and _plain(merges) else merges,
     }
+
+
+def byte_level_bpe(rng: random.Random, words: Sequence[str]) -> Section:
+    """Make a BPE model that knows every byte, as those of real files do."""
+    while True:
+        model = bpe(rng, words, BYTE_CHARACTERS)
+        if not (model["byte_fallback"] or model["continuing_subword_prefix"] or model["end_of_word_suffix"]):
+            return model
+
+
+def fallback_bpe(rng: random.Random, words: Sequence[str]) -> Section:
+    """Make a BPE model that falls back to bytes and has them all."""
+    while True:
+        model = bpe(rng, words)
+        if model["byte_fallback"] and not model["ignore_merges"]:
+            missing = [piece for piece in _BYTES if piece not in model["vocab"]]
+            model["vocab"].update({piece: len(model["vocab"]) + at for at, piece in enumerate(missing)})
+            return model
+
+
+def plain_unigram(rng: random.Random, words: Sequence[str]) -> Section:
+    """Make a Unigram model with an unknown token and no bytes to fall back to."""
+    while True:
+        model = unigram(rng, words)
+        if model["unk_id"] is not None and not model["byte_fallback"]:
+            return model
 
 
 def _symbols(word: str, prefix: str, suffix: str) -> list[str]:

@@ -29,7 +29,7 @@ SHARES = {
     "cases": Shares(reference=0.3, forgetful=0.5, alone=0.5, odd=0.3),
 }
 
-# Family -> real files of it. The last two families have random files only.
+# Family -> real files of it. The last three families have random files only.
 FAMILIES = {
     "wordpiece": ("minilm", "distilbert-cased"),
     "byte_level_bpe": (
@@ -39,6 +39,7 @@ FAMILIES = {
     "unigram": ("deberta-v3",),
     "clip": (),
     "anything": (),
+    "compiled": (),
 }
 
 
