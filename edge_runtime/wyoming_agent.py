@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from wyoming.asr import Transcript
 from wyoming.event import Event
+from wyoming.handle import NotHandled
 from wyoming.info import Attribution, Describe, Info, IntentModel, IntentProgram
 from wyoming.intent import Entity, Intent, NotRecognized, Recognize
 from wyoming.server import AsyncEventHandler, AsyncServer
 
 from edge_runtime import __version__
-from edge_runtime.errors import EdgertError, UsageError
+from edge_runtime.errors import BrokerUnreachable, EdgertError, ModelNotFound, RequestTimeout, UsageError
 
 log = logging.getLogger("edgert.wyoming")
 
@@ -28,7 +30,48 @@ URL = "https://pypi.org/project/edgert/"
 # Every language that the intent may come in: the agent does not know what a model was trained on.
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "da", "nb", "fi", "cs", "uk", "ru", "tr", "zh", "ja")
 
+MOST_BYTES = 1 << 20  # of an event: a sentence is never that long, and nobody shall fill the memory
+
 Ask = Callable[[str], Mapping[str, Any]]
+
+
+class Connecting:
+    """Asks over a connection that is made when it is first needed, and anew as long as there is none.
+
+    So the agent may start before the broker. To be called from any thread.
+
+    Args:
+        connect: gives what asks; may take its time and raise an `EdgertError`.
+    """
+
+    def __init__(self, connect: Callable[[], Ask]) -> None:
+        self._connect, self._lock = connect, threading.Lock()
+        self._ask: Ask | None = None
+        self._failures: list[EdgertError] = []  # the last one
+
+    def __call__(self, text: str) -> Mapping[str, Any]:
+        """The answer. EdgertError: there is no connection, or no answer."""
+        return self._connected()(text)
+
+    def early(self) -> None:
+        """Connect before the first sentence comes; if that fails, the log says why, and the sentence tries again."""
+        try:
+            self._connected()
+        except EdgertError as error:
+            log.warning("%s: each sentence tries again", error)
+
+    def _connected(self) -> Ask:
+        known = self._failures
+        with self._lock:
+            if self._ask is None:
+                if self._failures is not known:  # another thread tried while this one waited
+                    raise self._failures[0]
+                try:
+                    self._ask = self._connect()
+                except EdgertError as error:
+                    self._failures = [error]
+                    raise
+            return self._ask
 
 
 class Agent(AsyncEventHandler):
@@ -51,8 +94,15 @@ class Agent(AsyncEventHandler):
         threshold: float,
         languages: tuple[str, ...],
     ) -> None:
-        super().__init__(reader, writer)
+        super().__init__(cast(asyncio.StreamReader, _Bounded(reader)), writer)
         self._ask, self._model, self._threshold, self._languages = ask, model, threshold, languages
+
+    async def run(self) -> None:
+        """Answer until the client goes; one that does not keep to the protocol is let go."""
+        try:
+            await super().run()
+        except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
+            log.warning("a client was let go: %s: %s", type(error).__name__, error)
 
     async def handle_event(self, event: Event) -> bool:
         """Answer one event; others than those of a conversation are passed over."""
@@ -67,11 +117,13 @@ class Agent(AsyncEventHandler):
         return True
 
     async def _recognized(self, text: str, context: dict[str, Any] | None) -> Event:
+        if not isinstance(text, str):
+            raise TypeError("the sentence is no text")
         try:
             answer = await asyncio.get_running_loop().run_in_executor(None, self._ask, text)
         except EdgertError as error:
             log.warning("a sentence was not answered: %s", error)
-            return NotRecognized(text=f"The device cannot answer: {error}", context=context).event()
+            return NotHandled(text=_spoken(error, self._model), context=context).event()
         label, score = answer.get("label"), answer.get("score")
         if not isinstance(label, str) or not isinstance(score, int | float):
             return NotRecognized(text=f"{self._model} does not give labels.", context=context).event()
@@ -95,6 +147,32 @@ class Agent(AsyncEventHandler):
             models=[model],
         )
         return Info(intent=[program])
+
+
+class _Bounded:
+    """What of a reader the protocol's package uses, for events of a sensible size only."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self.readline, self.feed_eof = reader.readline, reader.feed_eof
+
+    async def readexactly(self, size: int) -> bytes:
+        """ValueError: more than `MOST_BYTES`."""
+        if size > MOST_BYTES:
+            raise ValueError(f"an event of {size} bytes")
+        return await self._reader.readexactly(size)
+
+
+def _spoken(error: EdgertError, model: str) -> str:
+    """What people shall hear; the log has the rest."""
+    match error:
+        case BrokerUnreachable():
+            return "I cannot reach the broker."
+        case RequestTimeout():
+            return "I get no answer from the device."
+        case ModelNotFound():
+            return f"No device offers the model {model}."
+    return "The device could not answer."
 
 
 async def serve(

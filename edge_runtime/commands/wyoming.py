@@ -6,6 +6,10 @@ import click
 
 from edge_runtime.commands.options import broker
 
+# Whoever speaks waits so long at most; a model's answer takes milliseconds.
+CONNECT_S = 3.0
+ASK_S = 5.0
+
 
 @click.command()
 @click.argument("model")
@@ -30,16 +34,26 @@ def wyoming(
     """
     import asyncio
     import contextlib
+    import threading
 
     from edge_runtime.client import Client
+    from edge_runtime.mqtt.address import BrokerAddress
     from edge_runtime.up import find_broker
-    from edge_runtime.wyoming_agent import LANGUAGES, serve
+    from edge_runtime.wyoming_agent import LANGUAGES, Ask, Connecting, serve
 
-    with Client(find_broker(broker), device=device) as client, contextlib.suppress(KeyboardInterrupt):
+    address = BrokerAddress.parse(find_broker(broker))  # a URL that is none is said at once
+    with contextlib.ExitStack() as opened, contextlib.suppress(KeyboardInterrupt):
+
+        def connect() -> Ask:
+            client = opened.enter_context(Client(address, device=device, timeout_s=CONNECT_S))
+            return lambda text: client.infer(model, text, truncate=True, timeout_s=ASK_S).body
+
+        ask = Connecting(connect)
+        threading.Thread(target=ask.early, name="edgert-wyoming-connect", daemon=True).start()
         asyncio.run(
             serve(
                 uri,
-                lambda text: client.infer(model, text, truncate=True).body,
+                ask,
                 model,
                 threshold=threshold,
                 languages=languages or LANGUAGES,

@@ -1,12 +1,13 @@
 """What Home Assistant is told so that a device and its entities appear by themselves. Pure: documents, no I/O.
 
 One message describes the whole device (MQTT device discovery). Source: "MQTT Discovery" in Home Assistant's
-documentation; `homeassistant/components/mqtt/{schemas,sensor,text,notify,event}.py` of
+documentation; `homeassistant/components/mqtt/{discovery,schemas,sensor,binary_sensor,text,notify,event,update}.py` of
 https://github.com/home-assistant/core.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -17,10 +18,24 @@ from edge_runtime.mqtt.topics import Topics
 
 URL = "https://pypi.org/project/edgert/"
 EVENT_TYPES = ("start", "end", "match")
+PLATFORMS = ("binary_sensor", "event", "notify", "sensor", "text", "update")
 _MISSED = 3  # reports that may be missing before a sensor is unknown
 _NO_OBJECT_ID = re.compile(r"[^A-Za-z0-9_-]")
+_NO_ENTITY_ID = re.compile(r"[^a-z0-9]+")
 
 Component = dict[str, object]
+
+
+@dataclass(frozen=True)
+class NewerBundle:
+    """A bundle that waits to take a model's place.
+
+    Attributes:
+        folder: what `load` must be asked for; empty: Home Assistant only tells of it (`control.load` is off).
+    """
+
+    version: str
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,7 @@ class ModelFacts:
     name: str
     version: str
     classifies: bool
+    newer: NewerBundle | None = None
 
 
 class HomeAssistant:
@@ -56,7 +72,8 @@ class HomeAssistant:
     ) -> None:
         self._topics, self._version, self._prefix, self._stats_s = topics, version, prefix, stats_s
         self._rules, self._has_temperature = tuple(rules), has_temperature
-        self._id = f"edgert_{_NO_OBJECT_ID.sub('_', topics.device)}"
+        self._id = f"edgert_{_object_id(topics.device)}"
+        self._name = f"edgert {topics.device}"
         self._announced: dict[str, str] = {}
 
     @property
@@ -75,12 +92,27 @@ class HomeAssistant:
 
     def description(self, models: Sequence[ModelFacts]) -> Message:
         """Describe the device; entities that were announced before and are no more are taken back."""
-        components = {key: self._identified(key, component) for key, component in self._components(models)}
+        components = {key: self._completed(key, component) for key, component in self._components(models)}
         gone: dict[str, Component] = {
             key: {"platform": kind} for key, kind in self._announced.items() if key not in components
         }
         self._announced = {key: str(component["platform"]) for key, component in components.items()}
         return self._message({**components, **gone})
+
+    def recall(self, message: Message) -> bool:
+        """Learn from the description that this device left before it was restarted what else was announced.
+
+        Args:
+            message: any; only our own description counts, if the broker had kept it.
+
+        Returns:
+            Whether there was more in it than now, so that the device must be described again.
+        """
+        if message.topic != self.topic or not message.retain:
+            return False
+        more = {key: kind for key, kind in _announced_in(message.payload).items() if key not in self._announced}
+        self._announced.update(more)
+        return bool(more)
 
     def removal(self) -> Message:
         """Make the device and its entities disappear."""
@@ -90,29 +122,50 @@ class HomeAssistant:
         document = {
             "device": {
                 "identifiers": [self._id],
-                "name": f"edgert {self._topics.device}",
+                "name": self._name,
                 "manufacturer": "edgert",
                 "model": "edge inference device",
                 "sw_version": self._version,
             },
             "origin": {"name": "edgert", "sw_version": self._version, "support_url": URL},
             "availability_topic": self._topics.status,
-            "qos": 1,
             "components": components,
         }
         payload = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         return Message(self.topic, payload, qos=1, retain=True)
 
-    def _identified(self, key: str, component: Component) -> Component:
-        return {**component, "unique_id": f"{self._id}_{key}"}
+    def _completed(self, key: str, component: Component) -> Component:
+        slug = _NO_ENTITY_ID.sub("_", f"{self._name} {component['name']}".lower()).strip("_")
+        # `qos` for all at once is not handed down by every release, and what is asked with 0 is answered with 0.
+        return {
+            **component,
+            "qos": 1,
+            "unique_id": f"{self._id}_{key}",
+            "default_entity_id": f"{component['platform']}.{slug}",
+        }
 
     def _components(self, models: Sequence[ModelFacts]) -> Iterator[tuple[str, Component]]:
+        yield "connected", self._connected()
         if self._stats_s:
             yield from self._sensors()
         for model in models:
             yield from self._of_model(model)
         for rule in self._rules:
-            yield f"event_{_key(rule)}", self._event(rule)
+            yield f"event:{rule}", self._event(rule)  # a colon cannot be in a model's name
+
+    def _connected(self) -> Component:
+        return {
+            "platform": "binary_sensor",
+            "name": "Connection",
+            "device_class": "connectivity",
+            "state_topic": self._topics.status,
+            "payload_on": "online",
+            "payload_off": "offline",
+            # It is there to be looked at while the device is away, so unlike the others it is always available.
+            "availability_topic": self._topics.status,
+            "availability_template": "{{ 'online' }}",
+            "entity_category": "diagnostic",
+        }
 
     def _sensors(self) -> Iterator[tuple[str, Component]]:
         yield "queued", self._stat("Queue", "queued", icon="mdi:tray-full")
@@ -139,7 +192,7 @@ class HomeAssistant:
         }
 
     def _of_model(self, model: ModelFacts) -> Iterator[tuple[str, Component]]:
-        key = _key(model.name)
+        key = model.name
         yield (
             f"{key}_version",
             {
@@ -159,24 +212,43 @@ class HomeAssistant:
         }
         yield f"{key}_ask", {"platform": "text", "name": f"Ask {model.name}", **ask}
         yield f"{key}_notify", {"platform": "notify", "name": f"Ask {model.name}", **ask}
-        if not model.classifies:
-            return
-        answer = self._topics.shared_reply(model.name)
-        yield (
-            f"{key}_answer",
-            {
-                "platform": "sensor",
-                "name": f"{model.name} answer",
-                "state_topic": answer,
-                "value_template": "{{ value_json.data.label if value_json.status == 'ok' else 'error' }}",
-                "json_attributes_topic": answer,
-                "json_attributes_template": (
-                    "{{ (value_json.data if value_json.status == 'ok' else value_json.error) | to_json }}"
-                ),
-                "force_update": True,
-                "icon": "mdi:message-reply-text",
-            },
-        )
+        if model.classifies:
+            yield f"{key}_answer", self._answer(model.name)
+        if model.newer:
+            yield f"{key}_update", self._update(model.name, model.newer)
+
+    def _answer(self, name: str) -> Component:
+        answer = self._topics.shared_reply(name)
+        return {
+            "platform": "sensor",
+            "name": f"{name} answer",
+            "state_topic": answer,
+            "value_template": "{{ value_json.data.label if value_json.status == 'ok' else 'error' }}",
+            "json_attributes_topic": answer,
+            "json_attributes_template": (
+                "{{ (value_json.data if value_json.status == 'ok' else value_json.error) | to_json }}"
+            ),
+            "force_update": True,
+            "icon": "mdi:message-reply-text",
+        }
+
+    def _update(self, name: str, newer: NewerBundle) -> Component:
+        latest = json.dumps(newer.version)  # as a literal: a version is no template
+        install: Component = {
+            "command_topic": self._topics.control("load"),
+            "payload_install": json.dumps({"folder": newer.folder}),
+        }
+        return {
+            "platform": "update",
+            "name": f"{name} update",
+            "title": name,
+            "state_topic": self._topics.model(name),
+            "value_template": (
+                f"{{{{ {{'installed_version': value_json.versions[0], 'latest_version': {latest}}} | to_json }}}}"
+            ),
+            "entity_category": "config" if newer.folder else "diagnostic",
+            **(install if newer.folder else {}),
+        }
 
     def _event(self, rule: str) -> Component:
         return {
@@ -189,5 +261,23 @@ class HomeAssistant:
         }
 
 
-def _key(name: str) -> str:
-    return _NO_OBJECT_ID.sub("_", name)
+def _object_id(device: str) -> str:
+    """The device's name in the letters that Home Assistant takes, not the same for two devices."""
+    told = _NO_OBJECT_ID.sub("_", device)
+    return told if told == device else f"{told}-{hashlib.sha256(device.encode()).hexdigest()[:6]}"
+
+
+def _announced_in(payload: bytes) -> dict[str, str]:
+    """Key and platform of each entity in a description; none if it is not one of ours.
+
+    A platform that Home Assistant does not know would make it refuse all that is published with it.
+    """
+    try:
+        components = json.loads(payload)["components"].items()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {
+        key: one["platform"]
+        for key, one in components
+        if isinstance(one, dict) and len(one) > 1 and one.get("platform") in PLATFORMS
+    }
