@@ -42,7 +42,7 @@ class Announcer:
     @property
     def subscriptions(self) -> list[tuple[str, int]]:
         """What must be heard to know when to announce again."""
-        return [(self._home.birth, 1)] if self._home else []
+        return [(self._home.birth, 1), (self._home.topic, 1)] if self._home else []
 
     def status(self, word: str) -> Message:
         """`online` or `offline`."""
@@ -67,9 +67,13 @@ class Announcer:
         self._describe()
 
     def heard(self, message: Message) -> bool:
-        """Take a message that says that Home Assistant has started; False: it says something else."""
-        if self._home is None or message.topic != self._home.birth:
+        """Take what Home Assistant says, or what we told it before a restart; False: it is something else."""
+        if self._home is None or message.topic not in (self._home.birth, self._home.topic):
             return False
+        if message.topic == self._home.topic:
+            if self._home.recall(message):  # entities of models that are no more must be taken back
+                self._home_due_s = time.monotonic()
+            return True
         if self._home.is_birth(message):  # not together with everybody else
             self._home_due_s = time.monotonic() + random.uniform(0, BIRTH_PAUSE_S)
         return True

@@ -7,7 +7,6 @@ https://github.com/home-assistant/core.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -72,7 +71,7 @@ class HomeAssistant:
     ) -> None:
         self._topics, self._version, self._prefix, self._stats_s = topics, version, prefix, stats_s
         self._rules, self._has_temperature = tuple(rules), has_temperature
-        self._id = f"edgert_{_object_id(topics.device)}"
+        self._id = f"edgert_{_NO_OBJECT_ID.sub('_', topics.device)}"
         self._name = f"edgert {topics.device}"
         self._announced: dict[str, str] = {}
 
@@ -259,12 +258,6 @@ class HomeAssistant:
             # Home Assistant wants the type under its own name.
             "value_template": "{{ dict(value_json, event_type=value_json.type) | to_json }}",
         }
-
-
-def _object_id(device: str) -> str:
-    """The device's name in the letters that Home Assistant takes, not the same for two devices."""
-    told = _NO_OBJECT_ID.sub("_", device)
-    return told if told == device else f"{told}-{hashlib.sha256(device.encode()).hexdigest()[:6]}"
 
 
 def _announced_in(payload: bytes) -> dict[str, str]:

@@ -84,6 +84,23 @@ def test_home_assistant_s_start_is_answered_after_a_while() -> None:
     assert not told.announcer.heard(Message("sensors/x", b"online"))
 
 
+def test_entities_of_a_model_that_left_before_a_restart_are_taken_back() -> None:
+    before, told = Told(), Told()
+    before.models.append((tiny.manifest("embed", "old"), True))
+    before.announcer.everything()
+    kept = next(message for message in before.messages if message.topic.startswith("homeassistant/"))
+    assert told.announcer.heard(kept)
+    told.announcer.everything()
+    home = told.last(kept.topic)
+    assert home is not None
+    assert home["components"]["old_ask"] == {"platform": "text"}
+    told.messages.clear()
+    assert told.announcer.heard(dataclasses.replace(kept, retain=False))  # what we have just said ourselves
+    told.announcer.tick(time.monotonic() + 60)
+    told.announcer.tick(time.monotonic() + 60)
+    assert len(told.messages) <= 1
+
+
 def test_without_home_assistant_nothing_is_said_to_it() -> None:
     told = Told(home=False)
     told.announcer.everything()

@@ -39,7 +39,7 @@ pattern read {root}/r/%u/#
 
 user {daemon}
 topic readwrite {root}/#
-topic write homeassistant/device/+/config
+topic readwrite homeassistant/device/+/config
 topic read homeassistant/status
 
 user {client}

@@ -68,7 +68,7 @@ user {name}
 topic readwrite {root}/d/{name}/#
 topic write {root}/r/#
 topic read {root}/g/+/req/#
-topic write {prefix}/device/edgert_{object_id}/config
+topic readwrite {prefix}/device/edgert_{object_id}/config
 topic read {prefix}/status
 # For rules on other topics add lines such as: topic read zigbee2mqtt/#
 """

@@ -194,7 +194,7 @@ def test_what_cannot_be_a_name_is_refused(tmp_path: Path, change: dict[str, obje
 
 def test_a_board_s_discovery_topic_has_no_dot_as_home_assistant_wants_it(tmp_path: Path) -> None:
     plan = dataclasses.replace(plan_in(tmp_path), devices=("a.b",))
-    assert "topic write homeassistant/device/edgert_a_b/config\n" in acl_text(plan)
+    assert "topic readwrite homeassistant/device/edgert_a_b/config\n" in acl_text(plan)
 
 
 def test_a_user_may_be_given_models() -> None:
