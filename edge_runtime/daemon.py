@@ -101,6 +101,7 @@ class Daemon:
                 *((topic, 1) for topic in (*heard, *self.rules.subscriptions)),
                 *self.announcer.subscriptions,
             ],
+            optional=[topic for topic, _ in self.announcer.subscriptions],  # no right to these may stop the answering
             will=self.announcer.status("offline"),
             on_message=self._receive,
             on_ready=self._announce,

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from edge_runtime.errors import BrokerUnreachable
 from edge_runtime.mqtt.address import BrokerAddress
@@ -35,6 +35,7 @@ class KeptConnection(ABC):
         address: the broker and the login.
         client_id: stable for a device, so that its old connection goes when a new one comes.
         subscriptions: (filter, QoS 0 or 1), made again at each connecting.
+        optional: those filters among them that the broker may refuse: a warning, and the connection stands.
         will: what the broker publishes if we vanish: topic, payload, QoS and retain of it.
         on_message: gets every message that can be read.
         on_ready: called at each connecting once every subscription is granted; may publish.
@@ -57,6 +58,7 @@ class KeptConnection(ABC):
         *,
         on_message: Callable[[Message], None],
         subscriptions: Sequence[tuple[str, int]] = (),
+        optional: Collection[str] = (),
         will: Message | None = None,
         on_ready: Callable[[], None] = lambda: None,
         on_fatal: Callable[[], None] = lambda: None,
@@ -73,7 +75,7 @@ class KeptConnection(ABC):
             check_topic(will.topic)
         self._address, self._client_id, self._will = address, client_id, will
         self._on_message, self._on_ready, self._on_fatal = on_message, on_ready, on_fatal
-        self._subscriptions = tuple(subscriptions)
+        self._subscriptions, self._optional = tuple(subscriptions), frozenset(optional)
         self._keepalive_s, self._max_packet_bytes, self._window = keepalive_s, max_packet_bytes, receive_maximum
         self._outbox = Outbox(max_queued, max_queued_bytes)
         self._backoff, self._takeovers = Backoff(*backoff_s), TakeoverWatch()
@@ -174,6 +176,7 @@ class KeptConnection(ABC):
             wakeup=self._wakeup,
             stopping=self._stopping,
             subscriptions=self._subscriptions,
+            optional=self._optional,
             window=self._window,
             announce=self._announce,
         )

@@ -10,7 +10,7 @@ import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from edge_runtime.mqtt.counters import Counters, worth_a_line
 from edge_runtime.mqtt.link import NOT_MQTT, BrokerLimits, Link
@@ -46,7 +46,8 @@ class Session:
 
     Args:
         outbox: what waits to be sent; opened when the broker accepts, emptied at the end.
-        announce: called once every subscription is granted, in the network thread, outside any library callback.
+        optional: filters of the subscriptions that a broker may refuse: logged, and done without.
+        announce: called once every subscription is answered, in the network thread, outside any library callback.
 
     Attributes:
         problem: why it ended, in words; empty if `stopping` was set.
@@ -66,9 +67,11 @@ class Session:
         subscriptions: Sequence[tuple[str, int]],
         window: int,
         announce: Callable[[], None],
+        optional: Collection[str] = (),
     ) -> None:
         self._outbox, self._counters, self._wakeup, self._stopping = outbox, counters, wakeup, stopping
         self._subscriptions, self._window, self._announce = subscriptions, window, announce
+        self._optional = optional
         self._link: Link
         self._lock = threading.Lock()  # held by whoever uses the link; the network thread gives it up to poll
         self._thread = 0
@@ -143,7 +146,9 @@ class Session:
     def granted(self, codes: Sequence[int]) -> None:
         """The broker answered our subscriptions, in their order."""
         for (topic, _), code in zip(self._subscriptions, codes, strict=False):
-            if code >= FAILURE:
+            if code >= FAILURE and topic in self._optional:
+                log.warning("%s; going on without it", subscription_reason(topic, code))
+            elif code >= FAILURE:
                 self._fail(subscription_reason(topic, code), lasting=True)
         self._granted = not self.problem and len(codes) == len(self._subscriptions)
 

@@ -71,6 +71,21 @@ def test_a_subscription_that_is_not_granted_is_named_and_never_ready(
         assert not connection.ready
 
 
+def test_an_optional_subscription_that_is_refused_is_told_and_done_without(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FakeBroker(CONNACK, b"\x90\x05\x00\x01\x00\x01\x87") as fake:
+        connection = connect(fake.address, subscriptions=[("x", 1), ("y", 1)], optional=["y"])
+        assert connection.ready
+    assert "refused the subscription y: not authorized" in caplog.text
+
+
+def test_the_others_are_still_needed_beside_an_optional_one(connect: Connect) -> None:
+    with FakeBroker(CONNACK, b"\x90\x05\x00\x01\x00\x87\x01") as fake:
+        connection = connect(fake.address, wait=False, subscriptions=[("x", 1), ("y", 1)], optional=["y"])
+        assert "refused the subscription x" in problem_of(connection)
+
+
 def test_a_filter_that_is_none_is_named(connect: Connect) -> None:
     with FakeBroker(CONNACK) as fake:
         connection = connect(fake.address, wait=False, subscriptions=[("a/#/b", 1)])
