@@ -190,7 +190,7 @@ class _AuditFile:
             if size_bytes and size_bytes + len(data) > self._half_bytes:
                 os.close(descriptor)
                 descriptor = -1
-                os.replace(self._path, f"{self._path}.1")  # noqa: PTH105
+                self._path.replace(f"{self._path}.1")
                 descriptor, size_bytes = self._open(), 0
             if size_bytes and os.pread(descriptor, 1, size_bytes - 1) != b"\n":
                 data = b"\n" + data  # the power was cut in the middle of a line

@@ -52,7 +52,7 @@ def _plain(value: object) -> object:
         return value
     try:
         return _cut(str(value))
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - a __str__ that fails: the rest of the line is still worth having
         return f"({type(error).__name__})"
 
 
