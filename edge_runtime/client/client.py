@@ -19,7 +19,7 @@ from edge_runtime.client.answer import Answer, Chunk, StreamOrder, json_object, 
 from edge_runtime.client.asking import Asking, Question
 from edge_runtime.client.boards import Boards, FoundModel
 from edge_runtime.client.post import Mailbox, Post
-from edge_runtime.errors import BrokerUnreachable, RequestTimeout, StreamGap, UsageError
+from edge_runtime.errors import RequestTimeout, StreamGap, UsageError
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.contract import JSON
@@ -57,11 +57,7 @@ class Client:
             subscriptions=[(self._reply_topic, 1), *((topic, 1) for topic in documents)],
             on_message=self._receive,
         )
-        self._connection.start()
-        if not self._connection.wait_ready(timeout_s):
-            reason = self._connection.last_error or "no answer"
-            self._connection.stop()
-            raise BrokerUnreachable(f"no connection to {address.display()} in {timeout_s:g} s: {reason}")
+        self._connection.start_within(timeout_s)
 
     def infer(
         self,

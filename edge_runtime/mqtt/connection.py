@@ -90,6 +90,18 @@ class KeptConnection(ABC):
         """Begin to connect, in the background; returns at once, the broker may be away."""
         self._thread.start()
 
+    def start_within(self, timeout_s: float) -> None:
+        """Connect now, or not at all.
+
+        Raises:
+            BrokerUnreachable: not ready in time; says why. Nothing is left running.
+        """
+        self.start()
+        if not self.wait_ready(timeout_s):
+            reason = self.last_error or "no answer"
+            self.stop()
+            raise BrokerUnreachable(f"no connection to {self._address.display()} in {timeout_s:g} s: {reason}")
+
     @property
     def ready(self) -> bool:
         """Connected, every subscription granted, `on_ready` done."""

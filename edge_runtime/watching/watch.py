@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from edge_runtime.errors import BrokerUnreachable
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.message import Message
@@ -50,11 +49,7 @@ class Watch:
             subscriptions=[(topic, 0) for topic in (everyone.status, everyone.info, everyone.load, everyone.stats)],
             on_message=self._receive,
         )
-        self._connection.start()
-        if not self._connection.wait_ready(timeout_s):
-            reason = self._connection.last_error or "no answer"
-            self._connection.stop()
-            raise BrokerUnreachable(f"no connection to {address.display()} in {timeout_s:g} s: {reason}")
+        self._connection.start_within(timeout_s)
 
     def settle(self, wait_s: float) -> None:
         """Wait until the retained documents are here, then up to `wait_s` seconds in all for everybody's `stats`."""
