@@ -10,18 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.cli import COMMANDS, main
+from edge_runtime.cli import COMMANDS
 from tests import served, tiny
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    status = 0
-    try:
-        main(arguments)
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else 1
-    out, err = capsys.readouterr()
-    return status, out, err
+from tests.command import run
 
 
 @pytest.fixture(params=["embed", "classify"])

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.bundle.manifest import read_bundle
-from edge_runtime.cli import main
 from edge_runtime.errors import (
     BudgetMissed,
     SourceUnavailable,
@@ -25,6 +24,7 @@ from edge_runtime.selftest import run_golden
 from edgert_tools.cache import work_folder
 from edgert_tools.convert import convert
 from edgert_tools.settings import Options
+from tests.command import run
 from tests.tools import checkpoints
 from tests.tools.checkpoints import converted, unheard
 
@@ -256,16 +256,6 @@ def test_a_recipe_file_of_ones_own_is_taken(tmp_path: Path, texts: Path, monkeyp
 def test_what_a_recipe_pins_cannot_be_given(tmp_path: Path, options: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="leave out"):
         convert("all-minilm-l6-v2", tmp_path / "b", Options(**options), say=unheard)  # type: ignore[arg-type]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    status = 0
-    try:
-        main(arguments)
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else 1
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 def test_the_command_prints_results_to_stdout_and_progress_to_stderr(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.cli import COMMANDS, main
 from edge_runtime.systemd.service_unit import parse_status, service_unit
 from edge_runtime.systemd.unit_settings import closed_to_others, program_of
+from tests.command import run
 
 FAKE = """#!/bin/sh
 echo "$*" >> "{calls}"
@@ -72,25 +72,10 @@ def config(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(COMMANDS, "service", ("edge_runtime.commands.service", ""))
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    status = 0
-    try:
-        main(["service", *map(str, arguments)])
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else 1
-    out, err = capsys.readouterr()
-    return status, out, err
-
-
 def test_install_writes_the_unit_enables_and_starts_it(
     systemctl: Systemctl, units: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, out, _ = run(capsys, "install", *ACCOUNT, "--config", config, "--unit-folder", units)
+    status, out, _ = run(capsys, "service", "install", *ACCOUNT, "--config", config, "--unit-folder", units)
     assert status == 0, out
     assert systemctl.calls == ["daemon-reload", "enable --now edgert.service"]
     (file,) = units.iterdir()
@@ -103,10 +88,10 @@ def test_installing_anew_restarts_only_what_has_changed(
     systemctl: Systemctl, units: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     again = ("install", "--config", config, "--unit-folder", units, "--user")
-    run(capsys, *again)
-    run(capsys, *again)
+    run(capsys, "service", *again)
+    run(capsys, "service", *again)
     assert not any("restart" in call for call in systemctl.calls)
-    run(capsys, *again, "--memory-max", 500)
+    run(capsys, "service", *again, "--memory-max", 500)
     assert systemctl.calls[-1] == "--user restart edgert.service"
 
 
@@ -118,7 +103,7 @@ def test_when_systemd_refuses_the_file_is_as_before_and_its_reason_is_told(
     if before is not None:
         units.mkdir()
         (units / "edgert.service").write_text(before)
-    status, _, err = run(capsys, "install", *ACCOUNT, "--config", config, "--unit-folder", units)
+    status, _, err = run(capsys, "service", "install", *ACCOUNT, "--config", config, "--unit-folder", units)
     assert status == 1
     assert "Access denied" in err
     assert "sudo" in err
@@ -128,7 +113,9 @@ def test_when_systemd_refuses_the_file_is_as_before_and_its_reason_is_told(
 def test_a_dry_run_prints_the_unit_and_changes_nothing(
     systemctl: Systemctl, units: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, out, err = run(capsys, "install", *ACCOUNT, "--config", config, "--unit-folder", units, "--dry-run")
+    status, out, err = run(
+        capsys, "service", "install", *ACCOUNT, "--config", config, "--unit-folder", units, "--dry-run"
+    )
     assert status == 0
     assert "[Service]\nType=notify\n" in out
     assert f"not written: {units}" in err
@@ -150,7 +137,7 @@ def test_a_config_that_a_service_could_not_run_with_is_refused_first(
     systemctl: Systemctl, units: Path, config: Path, text: str, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config.write_text(text)
-    status, _, err = run(capsys, "install", *ACCOUNT, "--config", config, "--unit-folder", units)
+    status, _, err = run(capsys, "service", "install", *ACCOUNT, "--config", config, "--unit-folder", units)
     assert status == 2
     assert complaint in err
     assert systemctl.calls == []
@@ -160,7 +147,7 @@ def test_the_folder_of_the_audit_file_can_be_written(
     units: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config.write_text('bundles = ["/home/me/b"]\naudit.file = "/srv/edgert/audit.jsonl"\n')
-    _, out, _ = run(capsys, "install", *ACCOUNT, "--config", config, "--dry-run")
+    _, out, _ = run(capsys, "service", "install", *ACCOUNT, "--config", config, "--dry-run")
     assert "ReadWritePaths=/srv/edgert\n" in out
     assert "ProtectHome=read-only\n" in out
 
@@ -168,16 +155,16 @@ def test_the_folder_of_the_audit_file_can_be_written(
 def test_remove_stops_disables_and_deletes(
     systemctl: Systemctl, units: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(capsys, "install", *ACCOUNT, "--config", config, "--unit-folder", units)
-    status, out, _ = run(capsys, "remove", "--unit-folder", units)
+    run(capsys, "service", "install", *ACCOUNT, "--config", config, "--unit-folder", units)
+    status, out, _ = run(capsys, "service", "remove", "--unit-folder", units)
     assert (status, list(units.iterdir())) == (0, [])
     assert systemctl.calls[-2:] == ["disable --now edgert.service", "daemon-reload"]
-    status, out, _ = run(capsys, "remove", "--unit-folder", units)
+    status, out, _ = run(capsys, "service", "remove", "--unit-folder", units)
     assert (status, "was not there" in out) == (0, True)
 
 
 def test_status_says_how_the_service_is(systemctl: Systemctl, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "status", "--json")
+    status, out, _ = run(capsys, "service", "status", "--json")
     assert status == 0
     assert json.loads(out) == {
         "installed": True, "enabled": True, "active": True, "state": "active (running)",
@@ -187,7 +174,7 @@ def test_status_says_how_the_service_is(systemctl: Systemctl, capsys: pytest.Cap
 
 def test_status_of_a_service_that_does_not_run_is_one(systemctl: Systemctl, capsys: pytest.CaptureFixture[str]) -> None:
     systemctl.answers(shown="LoadState=not-found\nActiveState=inactive\nSubState=dead\nMemoryCurrent=[not set]")
-    status, out, _ = run(capsys, "status")
+    status, out, _ = run(capsys, "service", "status")
     assert status == 1
     assert "inactive (dead)" in out
 
@@ -201,7 +188,7 @@ def test_without_systemd_it_says_so(
     units: Path, config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(units))
-    status, _, err = run(capsys, "install", *ACCOUNT, "--config", config, "--unit-folder", units)
+    status, _, err = run(capsys, "service", "install", *ACCOUNT, "--config", config, "--unit-folder", units)
     assert (status, "no systemctl" in err) == (1, True)
     assert not units.exists()
 
@@ -211,14 +198,14 @@ def test_without_the_right_to_write_it_names_sudo(
     systemctl: Systemctl, units: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     units.mkdir(mode=0o500)
-    status, _, err = run(capsys, "install", *ACCOUNT, "--config", config, "--unit-folder", units)
+    status, _, err = run(capsys, "service", "install", *ACCOUNT, "--config", config, "--unit-folder", units)
     assert (status, "Permission denied" in err, "sudo" in err) == (1, True, True)
 
 
 def test_a_folder_that_cannot_be_made_is_told(
     systemctl: Systemctl, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, _, err = run(capsys, "install", *ACCOUNT, "--config", config, "--unit-folder", config / "units")
+    status, _, err = run(capsys, "service", "install", *ACCOUNT, "--config", config, "--unit-folder", config / "units")
     assert (status, "Not a directory" in err) == (1, True)
 
 
@@ -239,7 +226,7 @@ def test_what_the_made_up_account_could_not_read_is_refused_first(
     systemctl: Systemctl, units: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config.chmod(0o600)
-    status, _, err = run(capsys, "install", "--config", config, "--unit-folder", units)
+    status, _, err = run(capsys, "service", "install", "--config", config, "--unit-folder", units)
     assert (status, "cannot be read by the account that systemd makes up" in err) == (2, True)
     assert "--account" in err
     assert systemctl.calls == []
@@ -273,12 +260,12 @@ def test_the_made_up_account_can_write_the_audit_file_only_where_systemd_lets_it
 ) -> None:
     monkeypatch.setattr("edge_runtime.systemd.unit_settings.closed_to_others", lambda path: None)
     config.write_text('bundles = ["/srv/b"]\naudit.file = "/srv/audit.jsonl"\n')
-    status, _, err = run(capsys, "install", "--config", config, "--dry-run")
+    status, _, err = run(capsys, "service", "install", "--config", config, "--dry-run")
     assert (status, "let it lie in /var/log/edgert" in err) == (2, True)
     config.write_text('bundles = ["/srv/b"]\naudit.file = "/var/log/edgert/audit.jsonl"\n')
-    status, out, _ = run(capsys, "install", "--config", config, "--dry-run")
+    status, out, _ = run(capsys, "service", "install", "--config", config, "--dry-run")
     assert (status, "LogsDirectory=edgert\n" in out, "DynamicUser=yes\n" in out) == (0, True, True)
 
 
 def test_an_account_is_for_the_systems_unit_only(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "install", *ACCOUNT, "--user", "--config", config, "--dry-run")[0] == 2
+    assert run(capsys, "service", "install", *ACCOUNT, "--user", "--config", config, "--dry-run")[0] == 2

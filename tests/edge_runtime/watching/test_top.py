@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from edge_runtime.cli import COMMANDS, main
 from edge_runtime.mqtt.broker import RunningBroker
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.message import Message
 from edge_runtime.watching.state import LOAD_VALID_S, MOST_DEVICES, MOST_MODELS, STATS_VALID_S, TopState
 from edge_runtime.watching.watch import Watch
+from tests.command import run
 
 STATS = {
     "device": "hub", "uptime_s": 12, "queued": 0, "running": 1, "received": 9, "answered": 8, "refused": 1,
@@ -207,24 +207,7 @@ def devices(private_mosquitto: RunningBroker) -> Iterator[Connection]:
     connection.stop()
 
 
-@pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("top", "status"):
-        monkeypatch.setitem(COMMANDS, name, ("edge_runtime.commands.top", ""))
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    status = 0
-    try:
-        main(arguments)
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else 1
-    out, err = capsys.readouterr()
-    return status, out, err
-
-
 @pytest.mark.broker
-@pytest.mark.usefixtures("known")
 def test_top_prints_one_table_when_the_output_is_no_terminal(
     private_mosquitto: RunningBroker, devices: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -235,7 +218,6 @@ def test_top_prints_one_table_when_the_output_is_no_terminal(
 
 
 @pytest.mark.broker
-@pytest.mark.usefixtures("known")
 def test_status_is_one_if_a_device_is_offline_and_may_ask_for_one_device_only(
     private_mosquitto: RunningBroker, devices: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,7 +235,6 @@ def test_status_is_one_if_a_device_is_offline_and_may_ask_for_one_device_only(
 
 
 @pytest.mark.broker
-@pytest.mark.usefixtures("known")
 def test_status_of_a_broker_without_devices_is_one(
     private_mosquitto: RunningBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,7 +246,6 @@ def test_status_of_a_broker_without_devices_is_one(
 
 
 @pytest.mark.broker
-@pytest.mark.usefixtures("known")
 def test_stats_that_come_while_waiting_are_in_the_answer_at_once(
     private_mosquitto: RunningBroker, devices: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -280,15 +260,10 @@ def test_stats_that_come_while_waiting_are_in_the_answer_at_once(
 
 
 @pytest.mark.broker
-@pytest.mark.usefixtures("known")
 def test_on_a_terminal_the_table_is_drawn_again_until_ctrl_c_which_leaves_the_terminal_as_it_was(
     private_mosquitto: RunningBroker, devices: Connection
 ) -> None:
-    code = (
-        "from edge_runtime.cli import COMMANDS, main\n"
-        "COMMANDS['top'] = ('edge_runtime.commands.top', '')\n"
-        f"main(['top', '--broker', {private_mosquitto.client_address.url()!r}])\n"
-    )
+    code = f"from edge_runtime.cli import main\nmain(['top', '--broker', {private_mosquitto.client_address.url()!r}])\n"
     ours, theirs = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
