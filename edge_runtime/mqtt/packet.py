@@ -8,9 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_runtime.mqtt.message import Message
-from edge_runtime.mqtt.properties import PublishProperties, packed_text, packed_variable_integer, unpack
+from edge_runtime.mqtt.properties import (
+    PublishProperties,
+    packed_text,
+    packed_variable_integer,
+    unpack,
+    variable_integer,
+)
 
-PUBLISH = 0x30  # packet type in the first byte
+PUBLISH, PUBACK = 0x30, 0x40  # packet types in the first byte
 MAX_TOPIC_BYTES = 65_535
 MAX_PACKET_BYTES = (4 << 20) + 4096  # what a connection takes by default: 4 MB, their topic and properties
 
@@ -84,6 +90,16 @@ def check_topic(topic: str) -> None:
     size = len(topic.encode())  # raises UnicodeEncodeError, a ValueError, for a lone surrogate
     if size > MAX_TOPIC_BYTES:
         raise ValueError(f"topic is {size} bytes, MQTT takes {MAX_TOPIC_BYTES}")
+
+
+def whole_packet(buffer: bytes, at: int) -> tuple[int, bytes, int] | None:
+    """The packet at `at`: its first byte, what follows its length, and the index after it; None: it is cut or wrong."""
+    try:
+        length, start = variable_integer(buffer, at + 1, len(buffer))
+    except ValueError:
+        return None
+    end = start + length
+    return (buffer[at], buffer[start:end], end) if end <= len(buffer) else None
 
 
 def read_publish(first_byte: int, body: bytes | bytearray) -> tuple[Message, int]:

@@ -5,6 +5,7 @@ Source: MQTT Version 5.0 (OASIS), sections 1.5 (data types), 2.2.2 (properties) 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_VARIABLE_INTEGER = 268_435_455  # four bytes of seven bits, section 1.5.5
@@ -60,7 +61,7 @@ class PublishProperties(NamedTuple):
         if self.topic_alias is not None:
             parts.append(b"\x23" + _number(self.topic_alias, 2, 1, 0xFFFF))
         for name, value in self.user:
-            parts.append(b"\x26" + packed_text(name) + packed_text(value))
+            parts.append(_user_name(name) + packed_text(value))
         body = b"".join(parts)
         return packed_variable_integer(len(body)) + body
 
@@ -113,6 +114,12 @@ def packed_text(text: str) -> bytes:
     if b"\0" in data:
         raise ValueError("text has a NUL character, which MQTT forbids")
     return packed_binary(data)
+
+
+@lru_cache(maxsize=64)
+def _user_name(name: str) -> bytes:
+    """The beginning of a user property. Remembered: whoever sends many messages sends the same few names."""
+    return b"\x26" + packed_text(name)
 
 
 def packed_binary(data: bytes) -> bytes:

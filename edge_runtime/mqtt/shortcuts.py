@@ -2,21 +2,24 @@
 
 Against the stock class (MQTT 5, a small request with 2 properties) decoding a PUBLISH takes a tenth of the time and
 copies the payload once instead of twice per property, reading takes one system call instead of three or four, and
-sending a reply about half of the time.
+sending a reply about half of the time. Packets that are there whole are cut from what was read; parts of one and all
+that is not a message or its confirmation go paho's way.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.mqtt.link import NOT_MQTT
 from edge_runtime.mqtt.message import Message
-from edge_runtime.mqtt.packet import PUBLISH, MalformedPublish, Outgoing, read_publish
+from edge_runtime.mqtt.packet import PUBACK, PUBLISH, MalformedPublish, Outgoing, read_publish, whole_packet
 
 # What the methods below override or use is the same in these versions; others get the stock class.
 KNOWN_VERSIONS = ("2.1.", "2.2.")
 
+_PUBACK_HEAD = bytes((PUBACK, 2))
 _READ_BYTES = 16_384  # one TLS record; also what most requests fit in
 _READ_BYTES_OF_LARGE = 262_144  # of a large packet: bounds what is allocated for a length that is only claimed
 
@@ -51,8 +54,9 @@ class Shortcuts:
     if TYPE_CHECKING:
         _in_packet: Any
         _mid_generate: Any
+        _out_packet: Any
         _packet_queue: Any
-        _send_puback: Any
+        _sock_send: Any
 
     def has_unread(self) -> bool:
         """Whether bytes were read that no packet has taken yet."""
@@ -63,9 +67,39 @@ class Shortcuts:
         packet_id: int = self._mid_generate() if qos else 0
         while packet_id and self.is_awaited(packet_id):  # after 65,535 messages; the window leaves nearly all free
             packet_id = self._mid_generate()
-        data = packet.encode(qos, packet_id, retain=retain)
-        # Named as QoS 1 in either case: after one of QoS 0 paho looks for the caller who may wait for it.
-        return packet_id if self._packet_queue(PUBLISH, data, packet_id, 1) == 0 else None
+        return packet_id if self._post(packet.encode(qos, packet_id, retain=retain), packet_id) == 0 else None
+
+    def loop_read(self, max_packets: int = 1) -> Any:
+        """Take the next packet; not 0 when the connection ended."""
+        if not self._in_packet["command"] and (self.has_unread() or self._read_on()):
+            found = whole_packet(self._unread, self._unread_at)
+            if found is not None and found[0] & 0xF0 in (PUBLISH, PUBACK) and len(found[1]) <= self.max_packet_bytes:
+                first_byte, body, self._unread_at = found
+                self._last_bytes_received = self._last_msg_in = time.monotonic()  # paho 2.2's name and 2.1's
+                return self._publish(first_byte, body) if first_byte & 0xF0 == PUBLISH else self._puback(body)
+        return super().loop_read(max_packets)  # type: ignore[misc]
+
+    def _read_on(self) -> bool:
+        """Read what the kernel holds; False: nothing, or the end, which paho finds out by itself."""
+        try:
+            self._unread, self._unread_at = super()._sock_recv(_READ_BYTES), 0  # type: ignore[misc]
+        except OSError:
+            return False
+        return bool(self._unread)
+
+    def _post(self, data: bytes, packet_id: int) -> Any:
+        """Write a packet, or park what the kernel has no room for; not 0 when the connection ended."""
+        if not self._out_packet:
+            try:
+                sent = self._sock_send(data)
+            except OSError:
+                sent = 0  # paho meets it again and knows what to do
+            if sent == len(data):
+                self._last_msg_out = time.monotonic()
+                return 0
+            data = data[sent:]
+        # Named as QoS 1 in any case: after one of QoS 0 paho looks for the caller who may wait for it.
+        return self._packet_queue(PUBLISH, data, packet_id, 1)
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if bufsize > self.max_packet_bytes:
@@ -83,19 +117,26 @@ class Shortcuts:
         return self._unread[begin:end]
 
     def _handle_publish(self) -> Any:
+        return self._publish(self._in_packet["command"], self._in_packet["packet"])
+
+    def _publish(self, first_byte: int, body: bytes | bytearray) -> Any:
         try:
-            message, packet_id = read_publish(self._in_packet["command"], self._in_packet["packet"])
+            message, packet_id = read_publish(first_byte, body)
         except MalformedPublish as error:
             packet_id = error.packet_id
             self.complain(str(error))
         else:
             self.deliver(message)
-        return self._send_puback(packet_id) if packet_id else 0
+        return self._post(_PUBACK_HEAD + packet_id.to_bytes(2, "big"), 0) if packet_id else 0
 
     def _handle_pubackcomp(self, cmd: str) -> Any:
-        body = self._in_packet["packet"]
-        if cmd != "PUBACK" or len(body) < 2:
+        if cmd != "PUBACK":
             return NOT_MQTT  # PUBCOMP belongs to QoS 2, which is never sent
+        return self._puback(self._in_packet["packet"])
+
+    def _puback(self, body: bytes | bytearray) -> Any:
+        if len(body) < 2:
+            return NOT_MQTT
         packet_id = body[0] << 8 | body[1]
         self.confirm(packet_id, body[2] if len(body) > 2 else 0)
         return 0
