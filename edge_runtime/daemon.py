@@ -104,6 +104,7 @@ class Daemon:
             optional=[topic for topic, _ in self.announcer.subscriptions],  # no right to these may stop the answering
             will=self.announcer.status("offline"),
             on_message=self._receive,
+            on_read=self.service.attend,
             on_ready=self._announce,
             on_fatal=self.failed.set,
             keepalive_s=config.broker.keepalive_s,
@@ -159,7 +160,7 @@ class Daemon:
         heard = self.rules.receive(message) | self.announcer.heard(message)
         if message.topic != self.topics.status:
             if not heard:
-                self.service.receive(message)
+                self.service.take(message)
         elif message.payload != b"online" and self.connection.ready:  # not ready: `_announce` is yet to come
             # An old last will may come after our `online` when a connection was replaced quickly.
             self._publish(self.announcer.status("online"))

@@ -53,11 +53,13 @@ class Gate(Pipeline):
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """Seconds that pass when told to; with a `step`, at each look too."""
 
     now = 100.0
+    step = 0.0
 
     def __call__(self) -> float:
+        self.now += self.step
         return self.now
 
 

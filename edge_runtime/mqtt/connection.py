@@ -38,6 +38,7 @@ class KeptConnection(ABC):
         optional: those filters among them that the broker may refuse: a warning, and the connection stands.
         will: what the broker publishes if we vanish: topic, payload, QoS and retain of it.
         on_message: gets every message that can be read.
+        on_read: called when all messages that came together were given to `on_message`; may publish.
         on_ready: called at each connecting once every subscription is granted; may publish.
         on_fatal: called if the network thread ends though nobody stopped it.
         keepalive_s: a dead broker is noticed after about twice this when nothing is sent.
@@ -60,6 +61,7 @@ class KeptConnection(ABC):
         subscriptions: Sequence[tuple[str, int]] = (),
         optional: Collection[str] = (),
         will: Message | None = None,
+        on_read: Callable[[], None] = lambda: None,
         on_ready: Callable[[], None] = lambda: None,
         on_fatal: Callable[[], None] = lambda: None,
         keepalive_s: int = 30,
@@ -74,7 +76,7 @@ class KeptConnection(ABC):
         if will is not None:
             check_topic(will.topic)
         self._address, self._client_id, self._will = address, client_id, will
-        self._on_message, self._on_ready, self._on_fatal = on_message, on_ready, on_fatal
+        self._on_message, self._on_read, self._on_ready, self._on_fatal = on_message, on_read, on_ready, on_fatal
         self._subscriptions, self._optional = tuple(subscriptions), frozenset(optional)
         self._keepalive_s, self._max_packet_bytes, self._window = keepalive_s, max_packet_bytes, receive_maximum
         self._outbox = Outbox(max_queued, max_queued_bytes)
@@ -85,6 +87,7 @@ class KeptConnection(ABC):
         self._thread = threading.Thread(target=self._main, name=f"mqtt-{client_id}", daemon=True)
         self.counters = Counters()
         self.last_error: str | None = None
+        self._told = ""  # the log's last warning; the same is said again only if the connection stood in between
 
     def start(self) -> None:
         """Begin to connect, in the background; returns at once, the broker may be away."""
@@ -191,6 +194,7 @@ class KeptConnection(ABC):
             optional=self._optional,
             window=self._window,
             announce=self._announce,
+            on_read=lambda: self._shielded(self._on_read),
         )
         away = False
         try:
@@ -226,14 +230,14 @@ class KeptConnection(ABC):
         if fight:
             delay_s = self._backoff.longest()
         text = f"{self._address.display()}: {problem}"
-        level = logging.DEBUG if text == self.last_error else logging.WARNING
-        self.last_error = text
+        level = logging.DEBUG if text == self._told else logging.WARNING
+        self.last_error = self._told = text
         log.log(level, "%s; trying again in %.1f s", text, delay_s)
         return delay_s
 
     def _announce(self) -> None:
         self.counters.reconnects += self._accepted_once
-        self._accepted_once = True
+        self._accepted_once, self._told = True, ""
         log.info("connected to %s as %s", self._address.display(), self._client_id)
         self._shielded(self._on_ready)
         self._ready.set()

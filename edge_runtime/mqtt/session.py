@@ -48,6 +48,7 @@ class Session:
         outbox: what waits to be sent; opened when the broker accepts, emptied at the end.
         optional: filters of the subscriptions that a broker may refuse: logged, and done without.
         announce: called once every subscription is answered, in the network thread, outside any library callback.
+        on_read: called likewise after each reading; what it publishes is written at once.
 
     Attributes:
         problem: why it ended, in words; empty if `stopping` was set.
@@ -67,11 +68,12 @@ class Session:
         subscriptions: Sequence[tuple[str, int]],
         window: int,
         announce: Callable[[], None],
+        on_read: Callable[[], None],
         optional: Collection[str] = (),
     ) -> None:
         self._outbox, self._counters, self._wakeup, self._stopping = outbox, counters, wakeup, stopping
         self._subscriptions, self._window, self._announce = subscriptions, window, announce
-        self._optional = optional
+        self._optional, self._on_read = optional, on_read
         self._link: Link
         self._lock = threading.Lock()  # held by whoever uses the link; the network thread gives it up to poll
         self._thread = 0
@@ -216,6 +218,7 @@ class Session:
             self._progress_at = time.monotonic()
         if happened & ~select.POLLOUT:
             self._read()
+            self._on_read()
         if self._granted and not self._ready and not self.problem:
             self._ready = True
             self._announce()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.observing.audit import Audit, AuditRow, body_sha256, texts_sha256
@@ -17,16 +16,22 @@ class LazyAnswer(Mapping[str, object]):
     """A text's answer that is put into words only if somebody looks: every few seconds, not for every request."""
 
     def __init__(self, make: Callable[[], Mapping[str, object]]) -> None:
-        self._make = cache(make)
+        self._make = make
+        self._made: Mapping[str, object] | None = None
 
     def __getitem__(self, key: str) -> object:
-        return self._make()[key]
+        return self._answer()[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._make())
+        return iter(self._answer())
 
     def __len__(self) -> int:
-        return len(self._make())
+        return len(self._answer())
+
+    def _answer(self) -> Mapping[str, object]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
 
 class Accounting:

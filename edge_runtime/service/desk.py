@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from edge_runtime.service.job import Job
 from edge_runtime.service.models import Models
+from edge_runtime.service.pace import Pace
 from edge_runtime.service.replies import RememberedReplies
 from edge_runtime.service.scheduler import Scheduler
 
@@ -22,6 +23,8 @@ class Desk:
         changed: the lock; notified when a run ended or a model was loaded.
         bell: wakes one worker for each entry. Rung when the lock is free again: a worker that was woken by the lock's
             own notification would wake twice, once to find it still held.
+        fresh: requests that came since a worker was last woken for one.
+        pace: what runs took lately.
         typical_ms: what a request takes in its model, a moving mean.
         draining: nothing new is taken.
     """
@@ -32,5 +35,7 @@ class Desk:
     changed: threading.Condition = field(default_factory=threading.Condition)
     bell: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
     running: set[Job] = field(default_factory=set)
+    fresh: int = 0
+    pace: Pace = field(default_factory=Pace)
     typical_ms: float = _GUESS_MS
     draining: bool = False

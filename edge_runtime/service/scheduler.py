@@ -19,7 +19,6 @@ from typing import Literal
 from edge_runtime.service.job import Job
 
 Priority = Literal["low", "normal", "high"]
-_SHORT_TOKENS = 16  # up to here a run costs nearly the same
 HANDICAP_S: dict[Priority, float] = {"high": 0.0, "normal": 0.5, "low": 5.0}
 
 
@@ -168,7 +167,7 @@ class Scheduler:
                 and not job.request.stream
                 and rows + job.rows <= most_rows
                 and (rows + job.rows) * longest <= self._batch_tokens
-                and _bucket(job) == _bucket(first)
+                and job.bucket == first.bucket
             )
 
         classes = self._classes.get(first.request.model, {})
@@ -189,8 +188,3 @@ class Scheduler:
     def _left(self, job: Job) -> None:
         self.queued -= 1
         self.queued_bytes -= job.request.size_bytes
-
-
-def _bucket(job: Job) -> int:
-    """Texts of one bucket are all short, or differ in length by a factor of two at most: padding wastes little."""
-    return max(_SHORT_TOKENS, job.longest_tokens).bit_length()

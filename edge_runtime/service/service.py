@@ -1,6 +1,7 @@
 """From a message to its reply: the one place where errors become replies.
 
-`receive` runs on the network thread and never blocks; models run on the worker threads alone.
+`take` and `attend` run on the network thread and never hold it up for long: models run on the worker threads, but for a
+single request that is known to be shorter than the way to a worker.
 """
 
 from __future__ import annotations
@@ -71,8 +72,12 @@ class Service:
 
     # --- the network thread ------------------------------------------------------------------------------------------
 
-    def receive(self, message: Message) -> None:
-        """Take a message from a request topic: queue it, join it to a running repeat, or reply why not."""
+    def take(self, message: Message) -> None:
+        """Take a message from a request topic: queue it, join it to a running repeat, or reply why not.
+
+        What was queued waits for `attend()`: a worker that is woken while the next message is read takes turns with
+        the reader at Python's lock, and both are late.
+        """
         self.counters.received += 1
         try:
             asked = parse(message, self._topics, self._limits.payload_bytes)
@@ -86,6 +91,15 @@ class Service:
                 self._admit(asked)
         except EdgertError as error:
             self._replier.refuse(asked.address, error, minor=True)
+
+    def attend(self) -> None:
+        """See to what was taken: a single short request is run here and now, for the rest workers are woken."""
+        self._workers.attend(here=True)
+
+    def receive(self, message: Message) -> None:
+        """Take a message, on any thread; a worker runs it."""
+        self.take(message)
+        self._workers.attend()
 
     def _obey(self, asked: Control) -> None:
         if asked.verb == "cancel":
@@ -112,8 +126,6 @@ class Service:
                 self._join(running, request, now_s)
             elif known is None:
                 out = self._enqueue(request, now_s)
-        if running is None and known is None:
-            desk.bell.put(None)
         if out:
             self._dismiss(out, lambda job, now_s: late(job, now_s) if job.ends_s <= now_s else self._busy())
         if known is not None or running is not None:
@@ -143,6 +155,7 @@ class Service:
         if not scheduler.has_room(request.size_bytes):
             raise self._busy()
         scheduler.add(self._desk.replies.begin(request, now_s))
+        self._desk.fresh += 1
         return out
 
     def _busy(self) -> Busy:
@@ -226,6 +239,7 @@ class Service:
                 self.models.loaded.pop(model, None)
                 self.models.known.discard(model)
                 desk.scheduler.forget(model)
+                desk.pace.forget(model)
             self.models.leaving.discard(model)
             return idle
 

@@ -56,22 +56,47 @@ class Workers:
                 thread.join(max(0.0, deadline_s - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
+    def attend(self, *, here: bool = False) -> None:
+        """See to the requests that were queued since the last call: wake workers for them.
+
+        Args:
+            here: run a single one on the calling thread instead, if nothing else is to be done and it is short.
+        """
+        desk = self._desk
+        if not desk.fresh:
+            return
+        with desk.changed:
+            fresh, desk.fresh = desk.fresh, 0
+            alone = here and desk.scheduler.queued == 1 and not desk.running
+            batch = self._taken() if alone and self._is_short(next(iter(desk.scheduler))) else None
+        if batch:
+            self._run(batch)
+        else:
+            for _ in self._threads[:fresh]:
+                desk.bell.put(None)
+
+    def _is_short(self, job: Job) -> bool:
+        return not (job.request.stream or self._scheduling.batch_wait_ms) and self._desk.pace.is_short(job)
+
     def _work(self) -> None:
         while (batch := self._next_batch()) is not None:
-            outcomes = self._outcomes(batch)
-            with self._desk.changed:
-                now_s = self._clock()
-                addresses = [
-                    self._desk.replies.finish(job, outcome, now_s) for job, outcome in zip(batch, outcomes, strict=True)
-                ]
-                self._desk.scheduler.done(batch)
-                self._desk.running.difference_update(batch)
-                self._desk.changed.notify_all()
-                others_wait = self._desk.scheduler.queued and len(self._threads) > 1
-            if others_wait:  # for this model's turn, perhaps
-                self._desk.bell.put(None)
-            for own, outcome in zip(addresses, outcomes, strict=True):
-                self._replier.send(own, outcome)
+            self._run(batch)
+
+    def _run(self, batch: list[Job]) -> None:
+        outcomes = self._outcomes(batch)
+        with self._desk.changed:
+            now_s = self._clock()
+            addresses = [
+                self._desk.replies.finish(job, outcome, now_s) for job, outcome in zip(batch, outcomes, strict=True)
+            ]
+            self._desk.scheduler.done(batch)
+            self._desk.running.difference_update(batch)
+            self._desk.changed.notify_all()
+            others_wait = self._desk.scheduler.queued and len(self._threads) > 1
+        if others_wait:  # for this model's turn, perhaps
+            self._desk.bell.put(None)
+        for own, outcome in zip(addresses, outcomes, strict=True):
+            self._replier.send(own, outcome)
 
     def _next_batch(self) -> list[Job] | None:
         """Give the next batch, waiting for one; None: there will be no more."""
@@ -126,9 +151,15 @@ class Workers:
         elif rest:
             ran = self._runs.run(pipeline, rest, [waited(job, now_s) for job in rest], self._replier.send_chunk)
             outcomes.update(zip(rest, ran, strict=True))
-            took_ms = max(outcome.timing.get("infer-us", 0) for outcome in ran) / 1000 / len(rest)
-            self._desk.typical_ms += 0.1 * (took_ms - self._desk.typical_ms)
+            self._note(rest, max(outcome.timing.get("infer-us", 0) for outcome in ran) / 1e6)
         return [outcomes[job] for job in batch]
+
+    def _note(self, ran: list[Job], took_s: float) -> None:
+        desk = self._desk
+        with desk.changed:
+            desk.typical_ms += _SHARE * (took_s * 1000 / len(ran) - desk.typical_ms)
+            if len(ran) == 1:
+                desk.pace.note(ran[0], took_s)
 
 
 def late(job: Job, now_s: float) -> DeadlinePassed:

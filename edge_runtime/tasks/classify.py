@@ -31,7 +31,8 @@ class ClassifyTask:
     def plain(self, row: FloatArray) -> dict[str, object]:
         """`{"label": ..., "score": ..., "top": [{"label": ..., "score": ...}, ...]}`, best first."""
         best = np.argsort(-row, kind="stable")[:TOP]
-        top = [{"label": self._labels[i], "score": round(float(row[i]), 6)} for i in best]
+        scores = row[best].tolist()
+        top = [{"label": self._labels[i], "score": round(s, 6)} for i, s in zip(best.tolist(), scores, strict=True)]
         return {**top[0], "top": top}
 
     def tensors(self, values: FloatArray) -> list[OutputTensor]:
