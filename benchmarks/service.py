@@ -1,12 +1,18 @@
 """The daemon under load: what it adds to a model that does nothing, how many it answers, how soon it says busy.
 
-    python -m benchmarks.service [--bundle DIR] [--requests N] [--json] [--output FILE]
+    python -m benchmarks.service [--only daemon|intents|embeddings] [--bundle DIR] [--embed-bundle DIR] [--requests N]
+        [--threads N] [--torch-index URL] [--json] [--output FILE]
 
 All on loopback, through Mosquitto with nodelay where nothing else is said. "floor" is the same requester against a
 bare-socket echo through the same broker, in the same rounds. With MiniLM, "direct" is onnxruntime called in a loop
 on the same batches in this process, tokenization included; "FastAPI" is the same model behind uvicorn, with Hugging
 Face's tokenizer, asked over connections that stay open. A load of 8 in flight is a closed loop: the next request goes
 out when an answer comes in. With 70 % load requests go out by the clock, and waiting for it counts.
+
+"embeddings" is the int8 all-MiniLM-L6-v2 with sentences of 12 words, served by the daemon and by other servers, each
+with the same ONNX file and, unless --threads says otherwise, one thread for the model. "adds" is the median round trip
+less the median of the model alone in this process. The others are installed on first use, each with its own pinned
+packages in edgert's cache: 2.5 GB on disk, most of it PyTorch for infinity-emb.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ import argparse
 import contextlib
 import itertools
 import multiprocessing
+import os
 import random
 import signal
 import statistics
@@ -25,47 +32,92 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.raw_mqtt import RawMqtt, reply_properties, user_property
-from benchmarks.request_latency import ECHO_TOPIC, _connect, _echo, unconfigured_mosquitto
-from benchmarks.service_parts.http_peer import HttpLoad, http_peer
+from benchmarks.request_latency import ECHO_TOPIC, _echo, unconfigured_mosquitto
+from benchmarks.service_parts.embedding_rows import embedding_rows
+from benchmarks.service_parts.embeddings import daemon, measure, other
 from benchmarks.service_parts.in_flight import Load, run_load
+from benchmarks.service_parts.intents import intent_rows
 from benchmarks.service_parts.no_op_daemon import CHUNKS, NO_OP, STREAM, STUCK
-from benchmarks.serving import DEFAULT_BUNDLE, need_bundle, served, topics
+from benchmarks.service_parts.peers import peers
+from benchmarks.service_parts.requester import requester
+from benchmarks.service_parts.rows import Rows, row
+from benchmarks.serving import DEFAULT_BUNDLE, need_bundle, topics
 from benchmarks.table import show
-from edge_runtime.bundle.manifest import read_bundle
+from edge_runtime import __version__
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.broker import start_broker
 from edge_runtime.pipeline import open_pipeline
+from edgert_tools.convert import convert
 
 ROUNDS = 3
-IN_FLIGHT = 8
+EMBED_RECIPE = "all-minilm-l6-v2"
+DAEMON, INTENTS, EMBEDDINGS = PARTS = ("daemon", "intents", "embeddings")
 SAID = "turn on off the light lamp kitchen hall garden red warm now please set open close blind door to in"
-Rows = list[dict[str, object]]
 
 
 def main() -> None:
     """Read the options, measure, print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.service", description=__doc__.split("\n")[0])
-    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="default: the demo's intent bundle")
-    parser.add_argument("--requests", type=int, default=2000, help="requests in each of the three rounds")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--output", type=Path, help="also write the JSON here")
-    options = parser.parse_args()
-    bundle = need_bundle(options.bundle)
+    options = _options()
+    parts, count = (options.only,) if options.only else PARTS, options.requests
     rows: Rows = []
-    with start_broker(None, kind="mosquitto") as broker:
-        with no_op_daemon(bundle, broker.address) as pid:
-            rows += no_op_rows(broker.address, pid, options.requests)
-            rows += stream_rows(broker.address)
-            rows += busy_rows(broker.address, options.requests)
-        rows += model_rows(broker.address, bundle, options.requests // 4)
-    with unconfigured_mosquitto() as address, no_op_daemon(bundle, address):
-        rows.append(unconfigured_row(address, options.requests // 4))
+    with contextlib.ExitStack() as stack:
+        if DAEMON in parts or INTENTS in parts:
+            bundle = need_bundle(options.bundle)
+        if EMBEDDINGS in parts:
+            embed_bundle = _embed_bundle(options.embed_bundle)
+        broker = stack.enter_context(start_broker(None, kind="mosquitto"))
+        if DAEMON in parts:
+            with no_op_daemon(bundle, broker.address) as pid:
+                rows += no_op_rows(broker.address, pid, count)
+                rows += stream_rows(broker.address)
+                rows += busy_rows(broker.address, count)
+        if INTENTS in parts:
+            rows += intent_rows(broker.address, bundle, sentences(count // 4), ROUNDS)
+        if EMBEDDINGS in parts:
+            rows += _embeddings(options, embed_bundle, broker.address)
+    if DAEMON in parts:
+        with unconfigured_mosquitto() as address, no_op_daemon(bundle, address):
+            rows.append(unconfigured_row(address, count // 4))
     show("the daemon under load", rows, as_json=options.json, output=options.output)
 
 
-def row(what: str, value: float, unit: str, goal: str, met: bool) -> dict[str, object]:
-    """One line of the table."""
-    return {"what": what, "value": value, "unit": unit, "goal": goal, "met": "yes" if met else "no"}
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.service", description=__doc__.split("\n")[0])
+    parser.add_argument("--only", choices=PARTS, help="one part of the table")
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE, help="default: the demo's intent bundle")
+    parser.add_argument(
+        "--embed-bundle",
+        type=Path,
+        help=f"folder of {EMBED_RECIPE}, made if missing",
+        default=DEFAULT_BUNDLE.parent / EMBED_RECIPE,
+    )
+    parser.add_argument("--requests", type=int, default=2000, help="requests in each of the three rounds")
+    parser.add_argument("--threads", type=int, default=1, help="of the embedding model in each server; 0: as it comes")
+    parser.add_argument(
+        "--torch-index",
+        default=os.environ.get("TORCH_INDEX", ""),  # as the Makefile names it
+        metavar="URL",
+        help="package index with the CPU build of PyTorch, for infinity-emb; default: $TORCH_INDEX, else pip's own",
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--output", type=Path, help="also write the JSON here")
+    return parser.parse_args()
+
+
+def _embed_bundle(folder: Path) -> Path:
+    """The folder again, with a bundle that is made now if none is there."""
+    if not (folder / "manifest.json").exists():
+        convert(EMBED_RECIPE, folder)
+    return need_bundle(folder)
+
+
+def _embeddings(options: argparse.Namespace, bundle: Path, address: BrokerAddress) -> Rows:
+    """edgert and every peer in turn."""
+    threads: int = options.threads
+    starts = [(f"edgert {__version__}", daemon(bundle, address, threads))]
+    starts += [(peer.title, other(peer, bundle, threads, options.torch_index)) for peer in peers()]
+    ours, *theirs = measure(starts, open_pipeline(bundle, threads), sentences(options.requests // 4), ROUNDS)
+    return embedding_rows(ours, theirs)
 
 
 def sentences(count: int) -> list[str]:
@@ -84,25 +136,6 @@ def no_op_daemon(bundle: Path, address: BrokerAddress) -> Iterator[int]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
-
-
-def requester(address: BrokerAddress, model: str) -> tuple[RawMqtt, str]:
-    """A client whose first request was answered, and its reply topic."""
-    client = _connect(address, f"bench-{random.getrandbits(40)}")
-    reply_topic = topics().reply(address.username or "anonymous", f"bench-{random.getrandbits(40)}")
-    client.subscribe(reply_topic, 1)
-    deadline = time.monotonic() + 60
-    client.timeout(0.3)
-    while True:
-        client.publish(topics().infer(model), b'{"text": "hello"}', 0, reply_properties(reply_topic, b"\0\0\0\0"))
-        try:
-            client.receive()
-            break
-        except TimeoutError:
-            if time.monotonic() > deadline:
-                raise RuntimeError("the daemon does not answer") from None
-    client.timeout(60)
-    return client, reply_topic
 
 
 def no_op_rows(address: BrokerAddress, pid: int, count: int) -> Rows:
@@ -197,61 +230,6 @@ def unconfigured_row(address: BrokerAddress, count: int) -> dict[str, object]:
     load = run_load(client, topics().infer(NO_OP), reply_topic, sentences(count), in_flight=1, qos=1, pid=None)
     p50 = _p50_us(load) / 1000
     return row("no-op, unconfigured Mosquitto, QoS 1: p50", p50, "ms", "< 1", p50 < 1)
-
-
-def model_rows(address: BrokerAddress, bundle: Path, count: int) -> Rows:
-    """int8 MiniLM with sentences of 12 words: against onnxruntime called in a loop, and against FastAPI."""
-    texts = sentences(count)
-    pipeline = open_pipeline(bundle)
-    topic = topics().infer(read_bundle(bundle).name)
-    direct, rate, added, loaded = [], [], [], list[float]()
-    peer_rate, peer_added = [], []
-    with served(bundle, address) as process, http_peer(bundle) as (port, _):
-        client, reply_topic = requester(address, read_bundle(bundle).name)
-        for _ in range(ROUNDS):
-            started = time.perf_counter()
-            for text in texts:
-                pipeline.run([text])
-            direct.append(count / (time.perf_counter() - started))
-            full = run_load(client, topic, reply_topic, texts, in_flight=IN_FLIGHT, qos=0, pid=process.pid)
-            rate.append(count / full.seconds)
-            whole, inside = one_by_one(client, topic, reply_topic, texts)
-            added.append(statistics.median(a - b for a, b in zip(whole, inside, strict=True)))
-            peer_rate.append(count / HttpLoad(port, IN_FLIGHT).run(texts))
-            single = HttpLoad(port, 1)
-            single.run(texts)
-            peer_added.append(
-                statistics.median(a - b for a, b in zip(single.each_s, single.inside_s, strict=True)) * 1e3
-            )
-            loaded += run_load(
-                client, topic, reply_topic, texts, in_flight=1000, qos=0, pid=process.pid, rate=0.7 * rate[-1]
-            ).each_s
-    share, over_peer = statistics.median(rate) / statistics.median(direct), _ratio(rate, peer_rate)
-    own, less = statistics.median(added), _ratio(peer_added, added)
-    tail = statistics.quantiles(loaded, n=100)[98] / statistics.median(loaded)
-    return [
-        row("MiniLM: throughput over direct calls", share, "", ">= 0.95", share >= 0.95),
-        row("MiniLM, one in flight: added p50", own, "ms", "<= 0.5", own <= 0.5),
-        row("MiniLM, 70 % load: p99 over p50", tail, "", "<= 2", tail <= 2),
-        row("MiniLM: throughput over FastAPI's", over_peer, "", ">= 2", over_peer >= 2),
-        row("MiniLM, one in flight: FastAPI's added p50 over ours", less, "", ">= 3", less >= 3),
-    ]
-
-
-def _ratio(ours: list[float], theirs: list[float]) -> float:
-    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
-
-
-def one_by_one(client: RawMqtt, topic: str, reply_topic: str, texts: list[str]) -> tuple[list[float], list[float]]:
-    """Milliseconds of each round trip, and of the pipeline in it."""
-    whole, inside = [], []
-    for text in texts:
-        started = time.perf_counter()
-        client.publish(topic, b'{"text": "%s"}' % text.encode(), 0, reply_properties(reply_topic, b"\0\0\0\0"))
-        properties, _ = client.receive()
-        whole.append((time.perf_counter() - started) * 1e3)
-        inside.append(int(user_property(properties, "infer-us") or 0) / 1e3)
-    return whole, inside
 
 
 def _p50_us(load: Load) -> float:

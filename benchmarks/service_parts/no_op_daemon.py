@@ -58,6 +58,7 @@ def main() -> None:
     broker = BrokerConfig(url=url)
     daemon = Daemon(Config(DEVICE, bundles=(str(bundle),), broker=broker, scheduler=SchedulerConfig(workers=2)))
     (loaded,) = daemon.models.values()
+    assert isinstance(loaded, Pipeline)
     daemon.models.clear()
     daemon.service.models.known.clear()
     daemon.models.update({NO_OP: NoOp(loaded), STUCK: Stuck(loaded), STREAM: Stream(loaded)})
