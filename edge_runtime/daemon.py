@@ -16,6 +16,7 @@ from edge_runtime.engine.memory import ModelShelf, default_budget_mb, process_rs
 from edge_runtime.errors import ConfigError
 from edge_runtime.housekeeping import Every, Housekeeping
 from edge_runtime.keeper import Keeper
+from edge_runtime.model import Answer, Answered, Model
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.homeassistant import HomeAssistant
@@ -25,7 +26,6 @@ from edge_runtime.observing.board_state import temperature_c
 from edge_runtime.observing.metrics import Moment
 from edge_runtime.observing.observer import Observer, moment_of
 from edge_runtime.observing.reporting import Heartbeat
-from edge_runtime.pipeline import Pipeline, Result
 from edge_runtime.rules.runner import RuleRunner
 from edge_runtime.service import Service
 from edge_runtime.service.job import Job, Outcome
@@ -56,7 +56,7 @@ class Daemon:
     def __init__(self, config: Config, address: BrokerAddress | None = None, notifier: Notifier = _NOBODY) -> None:
         self.config = config
         self.topics = Topics(config.device, config.broker.root, config.broker.reply_prefixes, config.group)
-        self.models: dict[str, Pipeline] = {}
+        self.models: dict[str, Model] = {}
         self.observer = Observer(config, self.topics, self._moment, self._publish)
         self.service = Service(
             self.models,
@@ -66,6 +66,7 @@ class Daemon:
             self._publish_minor,
             scheduling=config.scheduler,
             control=lambda asked: self.verbs.obey(asked),
+            takes=lambda name: self.keeper.takes(name),
             wanted=lambda name: self.keeper.want(name),
             finished=self._finished,
         )
@@ -173,10 +174,12 @@ class Daemon:
         if self.connection.ready:  # else `_announce` is yet to come
             self.announcer.changed(name)
 
-    def _finished(self, job: Job, pipeline: Pipeline, outcome: Outcome, result: Result | None, row: int) -> None:
+    def _finished(
+        self, job: Job, model: Model, outcome: Outcome, answered: Answered | None, answer: Answer | None
+    ) -> None:
         """A request was run; on a worker's thread."""
         self.keeper.used(job.request.model)
-        self.observer.finished(job, pipeline, outcome, result, row)
+        self.observer.finished(job, model, outcome, answered, answer)
 
     def _moment(self) -> Moment:
         return moment_of(self.service, self.config.scheduler.workers)

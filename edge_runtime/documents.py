@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from edge_runtime import __version__
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.config import Config
+from edge_runtime.model import takes_of
 from edge_runtime.mqtt.contract import JSON
 from edge_runtime.mqtt.message import Message
+from edge_runtime.takes import INPUTS
+from edge_runtime.tasks import DATATYPES
 
 CONTRACT_VERSION = 1
 LOAD_EXPIRY_S = 30
@@ -40,7 +43,8 @@ def model_document(manifest: Manifest, *, ready: bool = True) -> dict[str, objec
         "versions": [manifest.version],
         "platform": f"edgert_{manifest.model.engine}",
         "ready": ready,
-        "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
+        "inputs": _inputs(manifest),
+        "takes": sorted(takes_of(manifest).media),
         "outputs": _outputs(manifest),
         "task": manifest.task.name,
         "labels": list(manifest.task.labels),
@@ -48,6 +52,17 @@ def model_document(manifest: Manifest, *, ready: bool = True) -> dict[str, objec
         "scheme": manifest.model.scheme,
         "license": manifest.source.license,
     }
+
+
+def _inputs(manifest: Manifest) -> list[dict[str, object]]:
+    takes = takes_of(manifest)
+    inputs: list[dict[str, object]] = [
+        {"name": name, "datatype": "BYTES", "shape": [-1]} for name in INPUTS[takes.words]
+    ]
+    for one in manifest.model.inputs if takes.tensors else ():
+        shape = [size if isinstance(size, int) else -1 for size in one.shape]
+        inputs.append({"name": one.name, "datatype": DATATYPES.get(one.dtype, one.dtype), "shape": shape})
+    return inputs
 
 
 def _outputs(manifest: Manifest) -> list[dict[str, object]]:

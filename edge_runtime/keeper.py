@@ -18,9 +18,10 @@ from pathlib import Path
 from edge_runtime.bundle.manifest import Manifest, read_manifest
 from edge_runtime.engine.memory import ModelShelf, process_rss_mb
 from edge_runtime.errors import BadRequest, ConfigError, EdgertError, ModelNotFound
-from edge_runtime.pipeline import Pipeline, open_pipeline
+from edge_runtime.model import Model, open_model, takes_of
 from edge_runtime.selftest import run_golden
 from edge_runtime.service import Service
+from edge_runtime.takes import TEXTS_ONLY, Takes
 
 log = logging.getLogger("edgert.keeper")
 
@@ -85,6 +86,11 @@ class Keeper:
 
     # --- from any thread ---------------------------------------------------------------------------------------------
 
+    def takes(self, name: str) -> Takes:
+        """What a model can be asked with, loaded or not."""
+        manifest = self._manifests.get(name)
+        return TEXTS_ONLY if manifest is None else takes_of(manifest)
+
     def want(self, name: str) -> None:
         """A request waits for a known model that is not loaded."""
         if name not in self._wanted:
@@ -134,9 +140,9 @@ class Keeper:
         """Load a bundle: its golden rows pass before it takes a request. Raises what is wrong with it."""
         name = read_manifest(folder).name
         old = self._service.models.loaded.get(name)
-        pipeline = self._put(folder, check=True)
+        model = self._put(folder, check=True)
         self._service.models.known.add(name)
-        return {"model": name, "version": pipeline.manifest.version, "replaced": old and old.manifest.version}
+        return {"model": name, "version": model.manifest.version, "replaced": old and old.manifest.version}
 
     def unload_now(self, name: str) -> dict[str, object]:
         """Unload a model when what waits for it is done. ModelNotFound, EdgertError: it was not done."""
@@ -181,18 +187,18 @@ class Keeper:
             self._put_away([name])  # both at a time might not fit; who asks meanwhile waits for it
             self.want(name)
 
-    def _put(self, folder: Path, *, check: bool) -> Pipeline:
+    def _put(self, folder: Path, *, check: bool) -> Model:
         manifest = read_manifest(folder)
         name, models = manifest.name, self._service.models
         with self._lock:
             victims = self._shelf.room_for(name, estimate_mb(manifest))
         self._put_away(victims)
         before_mb, started_s = self._rss_mb(), self._clock()
-        pipeline = open_pipeline(folder, self._threads)
-        pipeline.vectors(["warm up"], truncate=True)  # the first run allocates; no client should wait for that
+        model = open_model(folder, self._threads)
+        model.warm_up()
         if check and manifest.file_of("golden") is not None:
-            run_golden(pipeline, folder)
-        models.loaded[name] = pipeline
+            run_golden(model, folder)
+        models.loaded[name] = model
         self._folders[name], self._manifests[name] = folder, manifest
         _give_back_memory()
         now_s = self._clock()
@@ -203,7 +209,7 @@ class Keeper:
         self._service.model_changed()
         log.info("loaded %s %s from %s", name, manifest.version, folder)
         self._changed(name)
-        return pipeline
+        return model
 
     def _put_away(self, names: Sequence[str]) -> None:
         for name in names:

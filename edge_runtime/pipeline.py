@@ -1,4 +1,4 @@
-"""The path of one request, top to bottom: texts -> token ids -> tensors -> values.
+"""The path of a request with texts, top to bottom: texts -> token ids -> tensors -> values.
 
 The workstation's evaluation, the golden rows and the daemon all take this path, so what is measured is what runs.
 """
@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from edge_runtime.bundle.manifest import Manifest, read_bundle
+from edge_runtime.bundle.manifest import Manifest, TokenizerSpec, read_bundle
 from edge_runtime.engine import Array, Session, open_session
 from edge_runtime.errors import BadRequest, UnsupportedModel, UnsupportedTokenizer
-from edge_runtime.tasks import FloatArray, Task, open_task
+from edge_runtime.model import Answered, Asked
+from edge_runtime.tasks import FloatArray, OutputTensor, Task, open_task
 from edge_runtime.tokenizer import Encoded, Tokenizer, open_tokenizer
 
 _FEEDS = ("input_ids", "attention_mask", "token_type_ids")
@@ -35,18 +35,28 @@ class Result:
     answer_ns: int
 
 
-class Asked(Protocol):
-    """What a pipeline looks at of a request."""
+@dataclass(frozen=True)
+class ValuesAnswer:
+    """One request's values (texts, width), put into words only if somebody looks."""
 
-    @property
-    def texts(self) -> Sequence[str]:
-        """The texts asked about."""
+    task: Task
+    values: FloatArray
+    truncated: tuple[bool, ...]
+
+    def rows(self) -> list[Mapping[str, object]]:
+        """One answer a text."""
+        return [self.task.plain(row) for row in self.values]
+
+    def tensors(self) -> list[OutputTensor]:
+        """All texts' answers."""
+        return self.task.tensors(self.values)
 
 
 class Pipeline:
     """One loaded model with its tokenizer and task; for one thread at a time, unless `parallel`."""
 
     parallel = False
+    joins = True
 
     def __init__(self, manifest: Manifest, tokenizer: Tokenizer, session: Session, task: Task) -> None:
         unknown = set(session.input_names) - set(_FEEDS)
@@ -78,9 +88,26 @@ class Pipeline:
         if not 0 < texts <= most:
             raise BadRequest(f"request has {texts} texts, this model takes 1 to {most} at once")
 
-    def check(self, request: Asked) -> None:
+    def check(self, asked: Asked) -> None:
         """Refuse a request that `run` could not answer, at no cost. BadRequest: no text, or too many."""
-        self.check_count(len(request.texts))
+        self.check_count(len(asked.texts))
+
+    def answer(self, asked: Sequence[Asked]) -> Answered:
+        """Answer requests, their texts all in one run; they are cut or refused as the first one says."""
+        result = self.run([text for one in asked for text in one.texts], asked[0].truncate)
+        answers, row = [], 0
+        for one in asked:
+            end = row + len(one.texts)
+            values = result.values[row:end]
+            answers.append(
+                ValuesAnswer(self.task, values.copy() if len(asked) > 1 else values, result.truncated[row:end])
+            )
+            row = end
+        return Answered(answers, result.encode_ns, result.run_ns, result.answer_ns)
+
+    def warm_up(self) -> None:
+        """Run once: the first run allocates."""
+        self.run(["warm up"], truncate=True)
 
     def vectors(self, texts: Sequence[str], truncate: bool = False) -> FloatArray:
         """Just the values: embeddings or probabilities, (texts, width) float32."""
@@ -108,16 +135,32 @@ def open_pipeline(folder: Path, threads: int = 0) -> Pipeline:
     Raises:
         BundleError, UnsupportedModel, UnsupportedTokenizer: with the reason; nothing is half loaded.
     """
-    manifest = read_bundle(folder)
-    tokenizer = _open_tokenizer(folder, manifest)
-    tokenizer.warm_up()
+    return open_texts(folder, read_bundle(folder), threads)
+
+
+def open_texts(folder: Path, manifest: Manifest, threads: int) -> Pipeline:
+    """Load a checked bundle whose task is one of `edge_runtime.tasks`; raises as `open_pipeline` does."""
     task = open_task(manifest.task)
+    tokenizer = open_bundle_tokenizer(folder, manifest)
     return Pipeline(manifest, tokenizer, open_session(folder, manifest.model, threads), task)
 
 
-def _open_tokenizer(folder: Path, manifest: Manifest) -> Tokenizer:
-    """Open the compiled form, if there is one that this edgert can read, else the file that it was made of."""
-    source, compiled = manifest.tokenizer.file, manifest.tokenizer.compiled
+def open_bundle_tokenizer(folder: Path, manifest: Manifest) -> Tokenizer:
+    """Open the compiled form, if there is one that this edgert can read, else the file that it was made of; warm.
+
+    Raises:
+        UnsupportedModel: the bundle has none.
+        UnsupportedTokenizer: it cannot be read.
+    """
+    if manifest.tokenizer is None:
+        raise UnsupportedModel(f"a bundle for {manifest.task.name!r} needs a tokenizer, this one has none")
+    tokenizer = _open_tokenizer(folder, manifest, manifest.tokenizer)
+    tokenizer.warm_up()
+    return tokenizer
+
+
+def _open_tokenizer(folder: Path, manifest: Manifest, spec: TokenizerSpec) -> Tokenizer:
+    source, compiled = spec.file, spec.compiled
     if compiled is not None:
         sha256 = next(entry.sha256 for entry in manifest.files if entry.path == source)
         with contextlib.suppress(UnsupportedTokenizer):  # of another version: the source of truth is at hand

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from edge_runtime.bundle.golden import GoldenRow, read_golden
+from edge_runtime.bundle.golden import GoldenQuestion, GoldenRow, GoldenTensor, read_golden
 from edge_runtime.errors import GoldenMismatch, UnsupportedModel
+from edge_runtime.model import Model
 from edge_runtime.pipeline import Pipeline
+from edge_runtime.tasks import NUMPY_TYPES, FloatArray, OutputTensor
 
 # int8 kernels differ between cores: per-channel dynamic int8 gave the same values to 4e-8 from Cortex-A72 to x86,
 # the 8-bit block format rounds activations in blocks. A wrong kernel is off by far more (0.3 to 0.8 cosine).
@@ -26,21 +30,94 @@ class SelfTest:
     worst: float
 
 
-def run_golden(pipeline: Pipeline, folder: Path) -> SelfTest:
+@dataclass(frozen=True)
+class _Numbers:
+    """A recorded input as a request would bring it."""
+
+    tensor: GoldenTensor
+
+    @property
+    def name(self) -> str:
+        return self.tensor.name
+
+    @property
+    def datatype(self) -> str:
+        return self.tensor.datatype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.tensor.shape
+
+    def array(self) -> np.ndarray[Any, Any]:
+        kind = NUMPY_TYPES.get(self.tensor.datatype)
+        if kind is None:
+            raise UnsupportedModel(f"golden input {self.name!r} is of datatype {self.datatype[:20]!r}")
+        return np.array(self.tensor.data, kind).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class GoldenAsked:
+    """A recorded question as a request would bring it."""
+
+    question: GoldenQuestion
+    truncate: bool = False
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The recorded texts."""
+        return self.question.texts
+
+    @property
+    def pairs(self) -> Sequence[str]:
+        """What stands beside them."""
+        return self.question.pairs
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """What to choose from."""
+        return self.question.labels
+
+    @property
+    def tensors(self) -> Sequence[_Numbers]:
+        """Numbers."""
+        return [_Numbers(tensor) for tensor in self.question.inputs]
+
+    @property
+    def raw(self) -> bytes | None:
+        """A picture or sound."""
+        return self.question.raw
+
+    @property
+    def media_type(self) -> str | None:
+        """What `raw` is."""
+        return self.question.media_type
+
+    @property
+    def parameters(self) -> Mapping[str, str | int | float | bool]:
+        """How to answer."""
+        return self.question.parameters
+
+
+def run_golden(model: Model, folder: Path) -> SelfTest:
     """Run the bundle's golden rows through the loaded model.
 
     Raises:
         GoldenMismatch: token ids, a label or the values differ; says which text and by how much.
         UnsupportedModel: the bundle has no golden rows.
     """
-    entry = pipeline.manifest.file_of("golden")
+    entry = model.manifest.file_of("golden")
     if entry is None:
         raise UnsupportedModel("this bundle has no golden rows to test with: convert again")
-    rows = read_golden(folder / entry.path)
-    gaps = [_compare(pipeline, row) for row in rows]
-    if pipeline.manifest.task.name == "embed":
-        return SelfTest(len(rows), "smallest cosine", min(gaps))
-    return SelfTest(len(rows), "largest probability gap", max(gaps))
+    golden = read_golden(folder / entry.path)
+    if golden.questions:
+        cosines = [_ask(model, number, question) for number, question in enumerate(golden.questions)]
+        return SelfTest(len(golden.questions), "smallest cosine", min(cosines))
+    if not isinstance(model, Pipeline):
+        raise UnsupportedModel(f"golden rows are for models of texts, this one is for {model.manifest.task.name!r}")
+    gaps = [_compare(model, row) for row in golden.rows]
+    if model.manifest.task.name == "embed":
+        return SelfTest(len(gaps), "smallest cosine", min(gaps))
+    return SelfTest(len(gaps), "largest probability gap", max(gaps))
 
 
 def _compare(pipeline: Pipeline, row: GoldenRow) -> float:
@@ -68,8 +145,35 @@ def _compare(pipeline: Pipeline, row: GoldenRow) -> float:
     return gap
 
 
-def _cosine(
-    a: np.ndarray[tuple[int, ...], np.dtype[np.float32]], b: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-) -> float:
+def _ask(model: Model, number: int, question: GoldenQuestion) -> float:
+    """Ask a recorded question; the smallest cosine of the answer's numbers to the recorded ones."""
+    outputs = model.answer([GoldenAsked(question)]).answers[0].tensors()
+    if [output.name for output in outputs] != [recorded.name for recorded in question.outputs]:
+        raise GoldenMismatch(f"golden question {number} gives {[output.name for output in outputs]}")
+    return min(_same(number, one, recorded) for one, recorded in zip(outputs, question.outputs, strict=True))
+
+
+def _same(number: int, output: OutputTensor, recorded: GoldenTensor) -> float:
+    where = f"golden question {number}, {output.name}"
+    if (output.datatype, tuple(output.shape)) != (recorded.datatype, recorded.shape):
+        found, expected = f"{output.datatype} {list(output.shape)}", f"{recorded.datatype} {list(recorded.shape)}"
+        raise GoldenMismatch(f"{where} is {found}, recorded is {expected}")
+    if not output.datatype.startswith("FP"):
+        if list(output.data) != list(recorded.data):
+            raise GoldenMismatch(f"{where} is {list(output.data)[:8]}, recorded is {list(recorded.data)[:8]}")
+        return 1.0
+    ours, theirs = (np.asarray(data, np.float64) for data in (output.data, recorded.data))
+    if np.allclose(ours, theirs, atol=MAX_PROBABILITY_GAP):
+        return 1.0
+    cosine = _cosine(ours, theirs)
+    if not cosine >= MIN_COSINE:  # also catches NaN
+        raise GoldenMismatch(
+            f"{where} has cosine {cosine:.4f} to what was recorded, below {MIN_COSINE}: "
+            "this processor's int8 kernels are wrong, or onnxruntime is another version"
+        )
+    return cosine
+
+
+def _cosine(a: FloatArray | np.ndarray[Any, Any], b: FloatArray | np.ndarray[Any, Any]) -> float:
     lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
     return float(a @ b) / lengths if lengths else float("nan")

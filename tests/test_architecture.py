@@ -22,11 +22,13 @@ SCRIPTS = "tools/*.py"  # run before anything is installed
 # Module or package -> what it may import inside the project; itself, always. The longest matching name counts.
 # An imported package may be used with all its modules.
 RUNTIME = "edge_runtime"
-LEAVES = {"edge_runtime.errors", "edge_runtime.strict"}
+LEAVES = {"edge_runtime.errors", "edge_runtime.strict", "edge_runtime.takes"}
 WIRE = {"edge_runtime.mqtt.contract", "edge_runtime.mqtt.message", "edge_runtime.mqtt.topics"}
 MODEL_PATH = {
     "edge_runtime.bundle",
     "edge_runtime.engine",
+    "edge_runtime.model",
+    "edge_runtime.models",
     "edge_runtime.pipeline",
     "edge_runtime.tasks",
     "edge_runtime.tokenizer",
@@ -35,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime": {"edge_runtime.pipeline"},
     "edge_runtime.errors": set(),
     "edge_runtime.strict": {"edge_runtime.errors"},
+    "edge_runtime.takes": set(),
     "edge_runtime.board": LEAVES,
     "edge_runtime.config": LEAVES | {"edge_runtime.rules"},
     "edge_runtime.rules": LEAVES | WIRE,
@@ -42,6 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.tokenizer": LEAVES,
     "edge_runtime.engine": LEAVES | {"edge_runtime.bundle"},
     "edge_runtime.tasks": LEAVES | {"edge_runtime.bundle"},
+    "edge_runtime.model": LEAVES | {"edge_runtime.bundle", "edge_runtime.tasks"},  # kinds are imported on use
+    "edge_runtime.models": LEAVES | MODEL_PATH,
     "edge_runtime.pipeline": LEAVES | MODEL_PATH,
     "edge_runtime.selftest": LEAVES | MODEL_PATH,
     "edge_runtime.mqtt": LEAVES,
@@ -49,12 +54,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.mqtt.topics": LEAVES,
     "edge_runtime.mqtt.address": LEAVES,
     "edge_runtime.mqtt.contract": LEAVES | WIRE,
-    "edge_runtime.service": LEAVES | WIRE | {"edge_runtime.config", "edge_runtime.pipeline"},
+    "edge_runtime.service": LEAVES | WIRE | {"edge_runtime.config", "edge_runtime.model"},
     "edge_runtime.client": LEAVES | {"edge_runtime.mqtt"},
     "edge_runtime.keeper": LEAVES
-    | {"edge_runtime.bundle", "edge_runtime.engine", "edge_runtime.pipeline", "edge_runtime.selftest"}
+    | {"edge_runtime.bundle", "edge_runtime.engine", "edge_runtime.model", "edge_runtime.selftest"}
     | {"edge_runtime.service"},
-    "edge_runtime.documents": LEAVES | WIRE | {"edge_runtime.bundle", "edge_runtime.config"},
+    "edge_runtime.documents": LEAVES
+    | WIRE
+    | {"edge_runtime.bundle", "edge_runtime.config", "edge_runtime.model", "edge_runtime.tasks"},
     "edge_runtime.announcer": LEAVES
     | WIRE
     | {"edge_runtime.documents", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.mqtt.homeassistant"},
@@ -66,7 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.systemd.notifier": set(),
     "edge_runtime.observing": LEAVES
     | WIRE
-    | {"edge_runtime.documents", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.pipeline"}
+    | {"edge_runtime.documents", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.model"}
     | {"edge_runtime.service", "edge_runtime.systemd.notifier"},
     "edge_runtime.observing.log_lines": set(),
     "edge_runtime.observing.metrics": set(),
@@ -75,7 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.daemon": LEAVES
     | {"edge_runtime.announcer", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.engine"}
     | {"edge_runtime.housekeeping", "edge_runtime.keeper", "edge_runtime.mqtt", "edge_runtime.observing"}
-    | {"edge_runtime.pipeline", "edge_runtime.rules"}
+    | {"edge_runtime.model", "edge_runtime.rules"}
     | {"edge_runtime.service", "edge_runtime.systemd", "edge_runtime.verbs"},
     "edge_runtime.running": LEAVES
     | {"edge_runtime.board", "edge_runtime.config", "edge_runtime.daemon"}

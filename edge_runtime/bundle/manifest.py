@@ -13,10 +13,23 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from edge_runtime.bundle.specs import (
+    SCHEMA,
+    Family,
+    FileEntry,
+    Limits,
+    Manifest,
+    ModelSpec,
+    Parity,
+    Role,
+    Source,
+    TaskSpec,
+    TensorSpec,
+    TokenizerSpec,
+)
 from edge_runtime.errors import (
     BundleError,
     BundleFileAltered,
@@ -28,7 +41,26 @@ from edge_runtime.errors import (
 )
 from edge_runtime.strict import StrictError, decode
 
-SCHEMA = "edgert.bundle/1"
+__all__ = [
+    "Family",
+    "FileEntry",
+    "Limits",
+    "Manifest",
+    "ModelSpec",
+    "Parity",
+    "Role",
+    "Source",
+    "TaskSpec",
+    "TensorSpec",
+    "TokenizerSpec",
+    "from_json",
+    "read_bundle",
+    "read_manifest",
+    "seal_bundle",
+    "sha256_of",
+    "to_json",
+]
+
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20  # MiniLM's is 7 kB; a claim of more is an attack or a mistake
 MAX_FILE_BYTES = 8 << 30
@@ -36,131 +68,6 @@ MAX_FILES = 1000
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # also a topic word, see docs/mqtt.md
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PATH_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
-
-Role = Literal["model", "tokenizer", "golden", "report", "license"]
-Family = Literal["wordpiece", "bpe", "unigram", "wordlevel"]
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """One file: relative path with `/`, what it is for, size in bytes and sha256 in hex."""
-
-    path: str
-    role: Role
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """One input or output of the graph; a dimension is a number or the name of a free one."""
-
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...]
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """The graph file and how it was quantized.
-
-    `batch_invariant` says whether an answer is the same alone and in a batch. Dynamic int8 takes one scale per
-    tensor, so it is not; such a model gets one text a run.
-    """
-
-    file: str
-    engine: str
-    scheme: str
-    batch_invariant: bool
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """What the outputs mean: `embed` gives vectors, `classify` one of `labels`.
-
-    `pooling` is what the board still has to do; "none" means that the graph gives final values.
-    """
-
-    name: str
-    labels: tuple[str, ...] = ()
-    pooling: Literal["mean", "cls", "none"] = "none"
-    normalize: bool = False
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How the workstation compared the tokenizer with the one it stands for.
-
-    `oracle` is that one's name and version, `compared` what had to be the same; `mismatches` is 0 in every bundle.
-    """
-
-    oracle: str
-    texts: int
-    characters: int
-    mismatches: int
-    compared: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TokenizerSpec:
-    """The tokenizer's file and family; `parity` is None in a bundle that was put together by hand.
-
-    `compiled` is the compiled form of `file`, which opens faster; None if there is none.
-    """
-
-    file: str
-    family: Family
-    parity: Parity | None = None
-    compiled: str | None = None
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The most tokens in a text (special tokens included) and the most texts in a request."""
-
-    max_tokens: int
-    max_texts: int
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the weights come from: upstream model, how they were fetched, revision, sha256 of the weights, licence."""
-
-    model: str
-    origin: str
-    revision: str
-    sha256: str
-    license: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """All that is known of a bundle. `counter` only grows, so that a later signature can forbid going back."""
-
-    name: str
-    version: str
-    counter: int
-    task: TaskSpec
-    model: ModelSpec
-    tokenizer: TokenizerSpec
-    limits: Limits
-    source: Source
-    targets: tuple[str, ...]
-    lock: Mapping[str, str]
-    measured: Mapping[str, object]
-    files: tuple[FileEntry, ...] = ()
-    schema: str = SCHEMA
-
-    def file_of(self, role: str) -> FileEntry | None:
-        """The first file with this role, if there is one."""
-        return next((entry for entry in self.files if entry.role == role), None)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of all listed files together."""
-        return sum(entry.size for entry in self.files)
 
 
 def to_json(manifest: Manifest) -> str:
@@ -320,7 +227,7 @@ def _check_values(manifest: Manifest) -> None:
         raise BundleError(f"name {manifest.name[:80]!r} must be 1 to 64 of A-Z a-z 0-9 _ . -")
     if min(manifest.limits.max_tokens, manifest.limits.max_texts) < 1:
         raise BundleError("limits must be at least 1")
-    if manifest.tokenizer.parity is not None and manifest.tokenizer.parity.mismatches:
+    if manifest.tokenizer and manifest.tokenizer.parity and manifest.tokenizer.parity.mismatches:
         raise BundleError("tokenizer: its parity report has mismatches: this bundle must not be used")
     if len(manifest.files) > MAX_FILES:
         raise BundleTooLarge(f"manifest lists {len(manifest.files)} files, more than {MAX_FILES}")
@@ -329,12 +236,19 @@ def _check_values(manifest: Manifest) -> None:
     paths = [entry.path for entry in manifest.files]
     if len(set(paths)) != len(paths):
         raise BundleError("manifest lists a file twice")
-    named = [("model", manifest.model.file), ("tokenizer", manifest.tokenizer.file)]
-    if manifest.tokenizer.compiled is not None:
-        named.append(("tokenizer", manifest.tokenizer.compiled))
-    for role, file in named:
+    for role, file in _named(manifest):
         if paths and not any(entry.path == file and entry.role == role for entry in manifest.files):
             raise BundleFileMissing(f"manifest names {file!r} as its {role} but does not list it")
+
+
+def _named(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Role and path of every file that the manifest speaks of outside its list."""
+    for model in (manifest.model, *manifest.more.values()):
+        yield "model", model.file
+    if manifest.tokenizer is not None:
+        yield "tokenizer", manifest.tokenizer.file
+        if manifest.tokenizer.compiled is not None:
+            yield "tokenizer", manifest.tokenizer.compiled
 
 
 def _check_entry(entry: FileEntry) -> None:

@@ -16,7 +16,7 @@ def describe(manifest: Manifest) -> str:
         "model": f"{model.file}, {model.scheme}, engine {model.engine}, inputs {inputs}",
         "batches": "same answer alone or together" if model.batch_invariant else "one text a run",
         "limits": f"{manifest.limits.max_tokens} tokens a text, {manifest.limits.max_texts} texts a request",
-        "tokenizer": f"{manifest.tokenizer.family}, {manifest.tokenizer.file}",
+        "tokenizer": f"{manifest.tokenizer.family}, {manifest.tokenizer.file}" if manifest.tokenizer else "none",
         "source": f"{source.model}, by {source.origin}, revision {source.revision}",
         "weights": f"sha256 {source.sha256}",
         "licence": source.license,

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.model import Answer, Answered, Model
 from edge_runtime.observing.audit import Audit, AuditRow, body_sha256, texts_sha256
 from edge_runtime.observing.metrics import Metrics
-from edge_runtime.pipeline import Pipeline, Result
 from edge_runtime.service.job import Job, Outcome
 
 
@@ -48,23 +48,25 @@ class Accounting:
     ) -> None:
         self._metrics, self._audit, self._wall_clock = metrics, audit, wall_clock
 
-    def __call__(self, job: Job, pipeline: Pipeline, outcome: Outcome, result: Result | None, row: int) -> None:
-        """Count a request whose texts begin at a row of the result; None: it failed, or came piece by piece."""
-        manifest, error = pipeline.manifest, outcome.error
-        answer = _answer(job, pipeline, result, row)
+    def __call__(
+        self, job: Job, model: Model, outcome: Outcome, answered: Answered | None, answer: Answer | None
+    ) -> None:
+        """Count a request; without an answer it failed, or came piece by piece."""
+        manifest, error = model.manifest, outcome.error
+        shown = None if answer is None else _shown(job, answer)
         self._metrics.finished(
             manifest.name,
             manifest.version,
             200 if error is None else error.status,
             "" if error is None else error.code,
             queue_us=max(0, outcome.timing.get("queue-us", 0)),
-            encode_us=result.encode_ns // 1000 if result else 0,
-            infer_us=result.run_ns // 1000 if result else 0,
-            answer_us=result.answer_ns // 1000 if result else 0,
-            last=answer if job.rows == 1 else None,
+            encode_us=answered.encode_ns // 1000 if answered else 0,
+            infer_us=answered.run_ns // 1000 if answered else 0,
+            answer_us=answered.answer_ns // 1000 if answered else 0,
+            last=shown if job.rows == 1 else None,
         )
         if self._audit is not None:
-            self._audit.record(self._row(job, manifest, outcome, answer))
+            self._audit.record(self._row(job, manifest, outcome, shown))
 
     def _row(self, job: Job, manifest: Manifest, outcome: Outcome, answer: LazyAnswer | None) -> AuditRow:
         request, error = job.request, outcome.error
@@ -88,12 +90,8 @@ def model_sha256(manifest: Manifest) -> str:
     return next((entry.sha256 for entry in manifest.files if entry.path == manifest.model.file), "")
 
 
-def _answer(job: Job, pipeline: Pipeline, result: Result | None, row: int) -> LazyAnswer | None:
+def _shown(job: Job, answer: Answer) -> LazyAnswer:
     """What was answered: to one text its answer, to several `{"results": [...]}`."""
-    if result is None:
-        return None
-    # Neither the batch nor the pipeline, whose model may be put away in the meantime, must be kept alive by this.
-    task, values = pipeline.task, result.values[row : row + job.rows].copy()
-    if job.rows == 1:
-        return LazyAnswer(lambda: task.plain(values[0]))
-    return LazyAnswer(lambda: {"results": [task.plain(one) for one in values]})
+    if job.request.form == "texts" and len(job.request.texts) > 1:
+        return LazyAnswer(lambda: {"results": [dict(row) for row in answer.rows()]})
+    return LazyAnswer(lambda: answer.rows()[0])

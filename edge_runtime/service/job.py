@@ -42,13 +42,13 @@ class Job:
     longest_tokens: int = field(init=False)
 
     def __post_init__(self) -> None:
-        longest = max(map(len, self.request.texts), default=0)
+        longest = max(map(len, self.request.texts), default=0) + max(map(len, self.request.pairs), default=0)
         self.longest_tokens = longest // _CHARS_PER_TOKEN + _FRAME_TOKENS
 
     @property
     def rows(self) -> int:
-        """Texts of the request."""
-        return len(self.request.texts)
+        """Texts of the request; at least 1, for a picture too."""
+        return max(1, len(self.request.texts), len(self.request.pairs))
 
     @property
     def bucket(self) -> int:

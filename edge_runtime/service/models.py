@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edge_runtime.errors import ModelNotFound
-from edge_runtime.pipeline import Pipeline
+from edge_runtime.model import Model
 
 
 @dataclass
@@ -19,12 +19,12 @@ class Models:
         leaving: takes nothing new; what waits for it is still run.
     """
 
-    loaded: dict[str, Pipeline]
+    loaded: dict[str, Model]
     known: set[str] = field(default_factory=set)
     leaving: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, loaded: Mapping[str, Pipeline]) -> Models:
+    def of(cls, loaded: Mapping[str, Model]) -> Models:
         """A table of loaded models; a dictionary is shared with the caller."""
         return cls(loaded if isinstance(loaded, dict) else dict(loaded))
 
@@ -33,7 +33,7 @@ class Models:
         """All that can be asked for."""
         return sorted(({*self.loaded} | self.known) - self.leaving)
 
-    def check(self, name: str) -> Pipeline | None:
+    def check(self, name: str) -> Model | None:
         """Give the model that a new request is for; None: it must be loaded first. ModelNotFound: there is none."""
         if name in self.leaving or (name not in self.loaded and name not in self.known):
             raise ModelNotFound(name, self.names)

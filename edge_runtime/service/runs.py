@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from edge_runtime.errors import Cancelled, EdgertError
+from edge_runtime.model import Answer, Answered, Model
 from edge_runtime.mqtt.contract import (
     Address,
     Request,
@@ -19,19 +20,18 @@ from edge_runtime.mqtt.contract import (
     tensor_head,
 )
 from edge_runtime.mqtt.message import Message
-from edge_runtime.pipeline import Pipeline, Result
 from edge_runtime.service.job import Job, Outcome
 
 log = logging.getLogger("edgert.service")
 
 Timing = Mapping[str, int]
 SendChunk = Callable[[Job, Callable[[Address], Message]], None]
-Finished = Callable[[Job, Pipeline, Outcome, Result | None, int], None]
+Finished = Callable[[Job, Model, Outcome, Answered | None, Answer | None], None]
 
 
 @runtime_checkable
 class Streaming(Protocol):
-    """A pipeline that can answer piece by piece."""
+    """A model that can answer piece by piece."""
 
     def stream(self, request: Request) -> Iterator[Mapping[str, object]]:
         """Give the pieces of the answer, each a JSON object; at least one."""
@@ -41,48 +41,45 @@ class Runs:
     """Runs batches of one model each.
 
     Args:
-        finished: told of each request: its job, model, outcome, the result that its answer came from, and the row of
-            that where its own texts begin.
+        finished: told of each request: its job, model, outcome, what was run for it and its own answer of that.
     """
 
     def __init__(self, finished: Finished | None = None) -> None:
         self._finished = finished
 
-    def run(self, pipeline: Pipeline, batch: Sequence[Job], waited: Sequence[Timing], send: SendChunk) -> list[Outcome]:
+    def run(self, model: Model, batch: Sequence[Job], waited: Sequence[Timing], send: SendChunk) -> list[Outcome]:
         """Answer the requests of a batch; what fails becomes an error of each that it concerns."""
         first = batch[0].request
-        if len(batch) == 1 and first.stream and isinstance(pipeline, Streaming):
-            outcome = _shielded(first.model, waited[0], lambda: self._streamed(pipeline, batch[0], waited[0], send))
-            self._tell(batch[0], pipeline, outcome, None, 0)
+        if len(batch) == 1 and first.stream and isinstance(model, Streaming):
+            outcome = _shielded(first.model, waited[0], lambda: self._streamed(model, batch[0], waited[0], send))
+            self._tell(batch[0], model, outcome, None, None)
             return [outcome]
         if len(batch) > 1:
             with contextlib.suppress(Exception):  # one of them is at fault: which one shows when each runs alone
-                return self._together(pipeline, batch, waited)
-        return [self._alone(pipeline, job, timing) for job, timing in zip(batch, waited, strict=True)]
+                return self._together(model, batch, waited)
+        return [self._alone(model, job, timing) for job, timing in zip(batch, waited, strict=True)]
 
-    def _alone(self, pipeline: Pipeline, job: Job, waited: Timing) -> Outcome:
-        outcome = _shielded(job.request.model, waited, lambda: self._together(pipeline, [job], [waited])[0])
+    def _alone(self, model: Model, job: Job, waited: Timing) -> Outcome:
+        outcome = _shielded(job.request.model, waited, lambda: self._together(model, [job], [waited])[0])
         if outcome.error is not None:
-            self._tell(job, pipeline, outcome, None, 0)
+            self._tell(job, model, outcome, None, None)
         return outcome
 
-    def _together(self, pipeline: Pipeline, batch: Sequence[Job], waited: Sequence[Timing]) -> list[Outcome]:
-        texts = [text for job in batch for text in job.request.texts]
-        result = pipeline.run(texts, batch[0].request.truncate)
-        took = (result.encode_ns + result.run_ns + result.answer_ns) // 1000
-        outcomes, row = [], 0
-        for job, timing in zip(batch, waited, strict=True):
-            body, header_bytes = _body(pipeline, job.request, result, row)
+    def _together(self, model: Model, batch: Sequence[Job], waited: Sequence[Timing]) -> list[Outcome]:
+        answered = model.answer([job.request for job in batch])
+        took = (answered.encode_ns + answered.run_ns + answered.answer_ns) // 1000
+        outcomes = []
+        for job, answer, timing in zip(batch, answered.answers, waited, strict=True):
+            body, header_bytes = _body(model.manifest.version, job.request, answer)
             outcomes.append(Outcome(body, None, {**timing, "infer-us": took}, header_bytes))
-            self._tell(job, pipeline, outcomes[-1], result, row)
-            row += job.rows
+            self._tell(job, model, outcomes[-1], answered, answer)
         return outcomes
 
-    def _streamed(self, pipeline: Streaming, job: Job, waited: Timing, send: SendChunk) -> Outcome:
+    def _streamed(self, model: Streaming, job: Job, waited: Timing, send: SendChunk) -> Outcome:
         """Send all pieces but the last, which is the reply."""
         held: bytes | None = None
         seq = 0
-        for piece in pipeline.stream(job.request):
+        for piece in model.stream(job.request):
             if job.cancelled:
                 raise Cancelled("the request was cancelled while it was answered")
             if held is not None:
@@ -92,11 +89,11 @@ class Runs:
             held = json_body(piece)
         return Outcome(held or b"{}", None, {**waited, "seq": seq, "last": 1})
 
-    def _tell(self, job: Job, pipeline: Pipeline, outcome: Outcome, result: Result | None, row: int) -> None:
+    def _tell(self, job: Job, model: Model, outcome: Outcome, answered: Answered | None, answer: Answer | None) -> None:
         if self._finished is None:
             return
         try:
-            self._finished(job, pipeline, outcome, result, row)
+            self._finished(job, model, outcome, answered, answer)
         except Exception:  # counting must cost nobody an answer
             log.exception("what was told of a run could not be counted")
 
@@ -112,14 +109,11 @@ def _shielded(model: str, waited: Timing, run: Callable[[], Outcome]) -> Outcome
         return Outcome(b"", EdgertError(reason), waited)
 
 
-def _body(pipeline: Pipeline, request: Request, result: Result, row: int) -> tuple[bytes, int]:
-    """Write the answer to one request, whose texts begin at a row; and the length of the JSON before binary tensors."""
-    rows = slice(row, row + len(request.texts))
-    version = pipeline.manifest.version
+def _body(version: str, request: Request, answer: Answer) -> tuple[bytes, int]:
+    """Write the answer to one request, and the length of the JSON before binary tensors."""
     if request.form != "tensors":
-        plain = [pipeline.task.plain(values) for values in result.values[rows]]
-        return answer_body(request, version, plain, result.truncated[rows]), 0
-    outputs = pipeline.task.tensors(result.values[rows])
+        return answer_body(request, version, answer.rows(), answer.truncated), 0
+    outputs = answer.tensors()
     if request.wants_binary:
         head = tensor_head(request, version)
         return binary_body(head, [(tensor.described(), tensor.packed()) for tensor in outputs])

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from edge_runtime.config import LimitsConfig, SchedulerConfig
 from edge_runtime.errors import BadRequest, Busy, Cancelled, Draining, EdgertError, InputTooLong
+from edge_runtime.model import Model, takes_of
 from edge_runtime.mqtt.contract import Address, Control, Refused, Request, json_body, parse
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
-from edge_runtime.pipeline import Pipeline
 from edge_runtime.service.desk import Desk
 from edge_runtime.service.job import Job, Outcome
 from edge_runtime.service.models import Models
@@ -23,6 +23,7 @@ from edge_runtime.service.replies import RememberedReplies
 from edge_runtime.service.runs import Finished, Runs
 from edge_runtime.service.scheduler import Scheduler
 from edge_runtime.service.workers import Workers, late, waited
+from edge_runtime.takes import TEXTS_ONLY, Takes
 
 _STANDARD = SchedulerConfig()
 
@@ -31,7 +32,7 @@ class Service:
     """Answers requests for a set of models.
 
     Args:
-        models: name -> pipeline; a dictionary may be changed while the service runs.
+        models: name -> model; a dictionary may be changed while the service runs.
         topics: the device's topics.
         limits: queue, payload and text limits.
         publish: sends a reply; returns False when it could not be sent. Called from any thread.
@@ -39,13 +40,14 @@ class Service:
         clock: monotonic seconds.
         scheduling: workers and batches.
         control: answers a control request; called on the network thread. None refuses them all.
+        takes: what the model of a name can be asked with; by default, what a loaded one says.
         wanted: told the name of a known model that a request waits for and that is not loaded.
         finished: told of every request that was run.
     """
 
     def __init__(
         self,
-        models: Mapping[str, Pipeline],
+        models: Mapping[str, Model],
         topics: Topics,
         limits: LimitsConfig,
         publish: Callable[[Message], bool],
@@ -54,12 +56,14 @@ class Service:
         *,
         scheduling: SchedulerConfig = _STANDARD,
         control: Callable[[Control], None] | None = None,
+        takes: Callable[[str], Takes] | None = None,
         wanted: Callable[[str], None] = lambda name: None,
         finished: Finished | None = None,
     ) -> None:
         self._topics, self._limits, self._workers_count = topics, limits, scheduling.workers
         self._clock, self._control, self._wanted = clock, control, wanted
         self.models = Models.of(models)
+        self._takes = takes or self._takes_of_loaded
         scheduler = Scheduler(limits.queue_requests, limits.queue_bytes, scheduling.batch_tokens)
         replies = RememberedReplies(limits.remembered_ids, limits.remembered_bytes, limits.remembered_s)
         self._desk = Desk(self.models, scheduler, replies)
@@ -80,7 +84,7 @@ class Service:
         """
         self.counters.received += 1
         try:
-            asked = parse(message, self._topics, self._limits.payload_bytes)
+            asked = parse(message, self._topics, self._limits.payload_bytes, self._takes)
         except Refused as refused:
             self._replier.refuse(refused.address, refused.error, minor=True)
             return
@@ -110,10 +114,10 @@ class Service:
             self._control(asked)
 
     def _admit(self, request: Request) -> None:
-        pipeline = self.models.check(request.model)
-        if pipeline is not None:
-            pipeline.check(request)  # a queue of many tiny texts would be large
-        longest = max(map(len, request.texts), default=0)
+        model = self.models.check(request.model)
+        if model is not None:
+            model.check(request)  # a queue of many tiny texts would be large
+        longest = max(map(len, (*request.texts, *request.pairs, *request.labels)), default=0)
         if longest > self._limits.text_chars:  # before tokenizing: a megabyte of text would hold up everybody
             raise InputTooLong(longest, self._limits.text_chars, "characters")
         desk, out = self._desk, list[Job]()
@@ -130,7 +134,7 @@ class Service:
             self._dismiss(out, lambda job, now_s: late(job, now_s) if job.ends_s <= now_s else self._busy())
         if known is not None or running is not None:
             self.counters.repeated += 1
-        elif pipeline is None:
+        elif model is None:
             self._wanted(request.model)
         if known is not None:
             self._replier.send([request.address], known)
@@ -157,6 +161,10 @@ class Service:
         scheduler.add(self._desk.replies.begin(request, now_s))
         self._desk.fresh += 1
         return out
+
+    def _takes_of_loaded(self, name: str) -> Takes:
+        model = self.models.loaded.get(name)
+        return TEXTS_ONLY if model is None else takes_of(model.manifest)
 
     def _busy(self) -> Busy:
         waiting = self._desk.scheduler.queued

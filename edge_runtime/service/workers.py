@@ -126,30 +126,30 @@ class Workers:
             self._desk.scheduler.join(batch, most_rows)
 
     def _can_run(self, model: str) -> bool:
-        pipeline = self._desk.models.loaded.get(model)
-        if pipeline is None:
+        loaded = self._desk.models.loaded.get(model)
+        if loaded is None:
             return model not in self._desk.models.known  # gone in the meantime: whoever waits is told so
-        return self._desk.scheduler.running[model] < (self._scheduling.per_model if pipeline.parallel else 1)
+        return self._desk.scheduler.running[model] < (self._scheduling.per_model if loaded.parallel else 1)
 
     def _rows_together(self, job: Job) -> int:
         """How many texts may be run with those of a job."""
-        pipeline = self._desk.models.loaded.get(job.request.model)
-        if pipeline is None or job.request.stream or not pipeline.manifest.model.batch_invariant:
+        model = self._desk.models.loaded.get(job.request.model)
+        if model is None or not model.joins or job.request.stream or not model.manifest.model.batch_invariant:
             return job.rows
-        return pipeline.manifest.limits.max_texts
+        return model.manifest.limits.max_texts
 
     def _outcomes(self, batch: list[Job]) -> list[Outcome]:
         now_s = self._clock()
-        model = batch[0].request.model
+        name = batch[0].request.model
         too_late = [job for job in batch if now_s >= job.ends_s]
         rest = [job for job in batch if now_s < job.ends_s]
         outcomes = {job: Outcome(b"", late(job, now_s), waited(job, now_s)) for job in too_late}
-        pipeline = self._desk.models.loaded.get(model)
-        if pipeline is None:
-            gone = ModelNotFound(model, self._desk.models.names)
+        model = self._desk.models.loaded.get(name)
+        if model is None:
+            gone = ModelNotFound(name, self._desk.models.names)
             outcomes.update({job: Outcome(b"", gone, waited(job, now_s)) for job in rest})
         elif rest:
-            ran = self._runs.run(pipeline, rest, [waited(job, now_s) for job in rest], self._replier.send_chunk)
+            ran = self._runs.run(model, rest, [waited(job, now_s) for job in rest], self._replier.send_chunk)
             outcomes.update(zip(rest, ran, strict=True))
             self._note(rest, max(outcome.timing.get("infer-us", 0) for outcome in ran) / 1e6)
         return [outcomes[job] for job in batch]

@@ -22,6 +22,14 @@ TASKS = {
 }
 
 
+# Datatypes of the Open Inference Protocol as NumPy's, little-endian; BYTES is texts.
+NUMPY_TYPES = {
+    "BOOL": "<?", "UINT8": "<u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "<i1", "INT16": "<i2",
+    "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
+}  # fmt: skip
+DATATYPES = {np.dtype(kind).name: name for name, kind in NUMPY_TYPES.items()}  # "float32" -> "FP32"
+
+
 @dataclass(frozen=True)
 class OutputTensor:
     """One output in the words of the Open Inference Protocol: name, datatype, shape, flat row-major data."""
@@ -40,9 +48,9 @@ class OutputTensor:
         return {**self.described(), "data": self.data}
 
     def packed(self) -> bytes:
-        """The values as bytes: FP32 little-endian, BYTES each with its length in four bytes in front."""
-        if self.datatype == "FP32":
-            return np.asarray(self.data, "<f4").tobytes()
+        """The values as bytes: numbers little-endian, BYTES each with its length in four bytes in front."""
+        if self.datatype in NUMPY_TYPES:
+            return np.asarray(self.data, NUMPY_TYPES[self.datatype]).tobytes()
         texts = [str(value).encode() for value in self.data]
         return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
 

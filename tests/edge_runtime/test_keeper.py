@@ -83,7 +83,7 @@ def broken(source: Path, target: Path) -> Path:
     """The same bundle with golden rows that this model does not give."""
     shutil.copytree(source, target)
     manifest = read_manifest(target)
-    rows = read_golden(target / "golden.json")
+    rows = read_golden(target / "golden.json").rows
     write_golden(target / "golden.json", [dataclasses.replace(row, values=row.values[::-1]) for row in rows])
     (target / MANIFEST).unlink()
     seal_bundle(target, manifest, {entry.path: entry.role for entry in manifest.files})

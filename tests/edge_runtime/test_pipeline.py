@@ -67,7 +67,7 @@ def test_golden_rows_agree_on_this_machine(bundle: Path) -> None:
 
 def test_golden_rows_catch_a_model_that_answers_otherwise(bundle: Path) -> None:
     manifest = read_bundle(bundle)
-    rows = read_golden(bundle / "golden.json")
+    rows = read_golden(bundle / "golden.json").rows
     write_golden(bundle / "golden.json", [dataclasses.replace(row, values=row.values[::-1]) for row in rows])
     seal_bundle(bundle, manifest, {file.path: file.role for file in manifest.files})
     with pytest.raises(GoldenMismatch, match="turn on the light"):
@@ -76,7 +76,7 @@ def test_golden_rows_catch_a_model_that_answers_otherwise(bundle: Path) -> None:
 
 def test_golden_rows_catch_other_token_ids(bundle: Path) -> None:
     manifest = read_bundle(bundle)
-    rows = read_golden(bundle / "golden.json")
+    rows = read_golden(bundle / "golden.json").rows
     write_golden(bundle / "golden.json", [dataclasses.replace(row, ids=(*row.ids, 1)) for row in rows])
     seal_bundle(bundle, manifest, {file.path: file.role for file in manifest.files})
     with pytest.raises(GoldenMismatch, match="token ids"):

@@ -60,7 +60,7 @@ def test_golden_rows_spread_from_short_to_long_and_fit_the_model(tmp_path: Path)
     pipeline = open_pipeline(folder)
     texts = ["turn " * n + "on" for n in range(100)]  # the bundle takes 64 tokens
     assert write_golden_rows(folder, pipeline, texts, 8) == 8
-    rows = read_golden(folder / "golden.json")
+    rows = read_golden(folder / "golden.json").rows
     lengths = [len(row.ids) for row in rows]
     assert lengths == sorted(lengths)
     assert lengths[0] == 3

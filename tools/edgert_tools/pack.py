@@ -29,7 +29,7 @@ from edgert_tools.checkpoint import Checkpoint
 from edgert_tools.graph import inputs_of, load_graph, outputs_of
 from edgert_tools.licence import licence_text
 from edgert_tools.parity import Comparison
-from edgert_tools.quantize import FACTS
+from edgert_tools.quantization.scheme import facts_of
 from edgert_tools.recipe import Recipe
 
 MODEL, TOKENIZER, GOLDEN, LICENSE = "model.onnx", "tokenizer.json", "golden.json", "LICENSE.txt"
@@ -64,7 +64,7 @@ def pack_model(folder: Path, scheme: str, parts: Parts) -> Manifest:
     rank = len(outputs_of(model)[0].shape)
     if rank != _TASK_OUTPUT_RANK[parts.task.name]:
         raise UnsupportedModel(f"the graph's first output has {rank} dimensions, which {parts.task.name} cannot read")
-    recipe, checkpoint, facts = parts.recipe, parts.checkpoint, FACTS[scheme]
+    recipe, checkpoint, facts = parts.recipe, parts.checkpoint, facts_of(scheme)
     manifest = Manifest(
         name=recipe.name,
         version=recipe.version,
@@ -94,7 +94,11 @@ def complete(folder: Path, manifest: Manifest, measured: Mapping[str, object], p
 
 
 def _roles(manifest: Manifest) -> dict[str, Role]:
-    return {path: role for path, role in _MODEL_ROLES.items() if path != COMPILED or manifest.tokenizer.compiled}
+    return {
+        path: role
+        for path, role in _MODEL_ROLES.items()
+        if path != COMPILED or (manifest.tokenizer and manifest.tokenizer.compiled)
+    }
 
 
 def write_golden_rows(folder: Path, pipeline: Pipeline, texts: Sequence[str], rows: int) -> int:

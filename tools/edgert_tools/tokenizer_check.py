@@ -139,6 +139,8 @@ def _files_of(place: Path, work: Path) -> _Files:
 def _files_of_bundle(folder: Path) -> _Files:
     """The files of a bundle, which is served by its compiled form unless that is for another version of edgert."""
     named = read_bundle(folder).tokenizer
+    if named is None:
+        raise UnsupportedTokenizer(f"the bundle in {folder} has no tokenizer: its model reads no texts")
     source = folder / named.file
     if named.compiled is not None:
         with suppress(UnsupportedTokenizer):

@@ -3,6 +3,7 @@
 | file | what |
 |---|---|
 | `requests.py` | a message that arrived -> `Request` or `Control`, or why not |
+| `questions.py` | what a body asks: texts, pairs, labels, tensors, a picture |
 | `address.py` | where and how a reply goes |
 | `bodies.py` | payloads by content type, with limits before anything is allocated |
 | `tensors.py` | Open Inference Protocol tensors, in text or bytes |
@@ -16,9 +17,7 @@ from edge_runtime.mqtt.contract.bodies import (
     CBOR,
     CONTENT_TYPES,
     JSON,
-    MEDIA_TYPES,
     Body,
-    Takes,
     binary_body,
     json_body,
 )
@@ -38,13 +37,11 @@ __all__ = [
     "CBOR",
     "CONTENT_TYPES",
     "JSON",
-    "MEDIA_TYPES",
     "Address",
     "Body",
     "Control",
     "Refused",
     "Request",
-    "Takes",
     "Tensor",
     "answer_body",
     "binary_body",

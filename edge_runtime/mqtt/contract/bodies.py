@@ -9,40 +9,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge_runtime.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
 from edge_runtime.mqtt.contract.cbor import read_cbor, write_cbor
 from edge_runtime.mqtt.contract.tensors import BINARY_SIZE, split_binary
 from edge_runtime.mqtt.message import Message
+from edge_runtime.takes import TEXTS_ONLY, Takes
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
 CBOR = "application/cbor"
 CONTENT_TYPES = (JSON, CBOR, BINARY)  # what every model takes
-MEDIA_TYPES = ("image/jpeg", "image/png", "audio/wav")  # what a model may take besides
 HEADER_LENGTH = "inference-header-content-length"
 WANTS_BINARY = "binary_data_output"
 
 # A megabyte of `[],[],[],` takes the reader of JSON half a second, in which nobody else is heard.
 MAX_JSON_ITEMS = 200_000
-
-
-@dataclass(frozen=True)
-class Takes:
-    """What models here take besides texts; anything else is refused before it is queued.
-
-    Attributes:
-        media: of `MEDIA_TYPES`, those that some model reads; others are answered 415.
-        tensors: some model reads tensors of numbers; else they are answered 422.
-    """
-
-    media: frozenset[str] = frozenset()
-    tensors: bool = False
-
-
-TEXTS_ONLY = Takes()
 
 
 class Body(NamedTuple):

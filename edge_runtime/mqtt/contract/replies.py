@@ -51,10 +51,10 @@ def encode_error(address: Address, error: EdgertError, timing: Mapping[str, int]
 def answer_body(
     request: Request, version: str, rows: Sequence[Mapping[str, object]], truncated: Sequence[bool]
 ) -> bytes:
-    """Body for the shorthand forms: one text gives its answer flat, a list gives `{"results": [...]}`."""
+    """Body for the shorthand forms: a list of texts gives `{"results": [...]}`, all else its one answer flat."""
     marked = [{**row, "truncated": True} if cut else dict(row) for row, cut in zip(rows, truncated, strict=True)]
     head = {"model": request.model, "version": version}
-    return json_body({**head, **marked[0]} if request.form == "text" else {**head, "results": marked})
+    return json_body({**head, "results": marked} if request.form == "texts" else {**head, **marked[0]})
 
 
 def tensor_head(request: Request, version: str) -> dict[str, object]:

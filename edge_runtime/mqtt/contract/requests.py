@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from edge_runtime.errors import BadRequest, EdgertError, ReplyTopicRefused
@@ -15,12 +15,13 @@ from edge_runtime.mqtt.contract.address import (
     address_of_properties,
     checked_id,
 )
-from edge_runtime.mqtt.contract.bodies import TEXTS_ONLY, Body, Takes, read_body
-from edge_runtime.mqtt.contract.tensors import Tensor, is_text, read_tensors, read_texts
+from edge_runtime.mqtt.contract.bodies import Body, read_body
+from edge_runtime.mqtt.contract.questions import Form, Parameter, read_parameters, read_question
+from edge_runtime.mqtt.contract.tensors import Tensor
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics, Verb
+from edge_runtime.takes import TEXTS_ONLY, Takes
 
-Form = Literal["text", "texts", "tensors", "media"]
 Priority = Literal["low", "normal", "high"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 
@@ -33,6 +34,8 @@ class Request:
         deadline_s: the time left, in seconds, when the message arrived; None for ever.
         stream: the answer may come in pieces.
         wants_binary: tensors of the answer are to be bytes.
+        pairs, labels: what stands beside the text, what to choose from; for models that take them.
+        parameters: what else is said on how to answer.
         tensors: numbers instead of texts, for models that take them; then `texts` is empty.
         raw: a picture or sound instead of texts, as it came, and its `media_type`.
     """
@@ -49,6 +52,9 @@ class Request:
     priority: Priority = "normal"
     stream: bool = False
     wants_binary: bool = False
+    pairs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     tensors: tuple[Tensor, ...] = ()
     raw: bytes | None = None
     media_type: str | None = None
@@ -56,7 +62,8 @@ class Request:
     @property
     def question(self) -> tuple[object, ...]:
         """What a repeat has in common with the first: all that decides the answer's bytes. It can be hashed."""
-        asked = self.texts, self.form, self.truncate, self.wants_binary, self.stream
+        how = tuple(sorted(self.parameters.items())) if self.parameters else ()
+        asked = self.texts, self.form, self.truncate, self.wants_binary, self.stream, how, self.pairs, self.labels
         return asked if self.texts else (*asked, self.tensors, self.raw, self.media_type)
 
 
@@ -80,11 +87,19 @@ class Refused(Exception):
         self.error, self.address = error, address
 
 
-def parse(message: Message, topics: Topics, max_payload_bytes: int, takes: Takes = TEXTS_ONLY) -> Request | Control:
+TakesOf = Callable[[str], Takes]  # by a model's name
+
+
+def texts_only(model: str) -> Takes:
+    """Every model takes texts and nothing else."""
+    return TEXTS_ONLY
+
+
+def parse(message: Message, topics: Topics, max_payload_bytes: int, takes: TakesOf = texts_only) -> Request | Control:
     """Read a message that arrived on a request topic.
 
     Args:
-        takes: what models here take besides texts.
+        takes: what the model of a name can be asked with.
 
     Raises:
         Refused: with the `EdgertError` and, whenever there is one, the address for the error reply.
@@ -107,15 +122,16 @@ def parse(message: Message, topics: Topics, max_payload_bytes: int, takes: Takes
         raise Refused(error, address) from error
 
 
-def parse_request(message: Message, topics: Topics, max_payload_bytes: int, takes: Takes = TEXTS_ONLY) -> Request:
+def parse_request(message: Message, topics: Topics, max_payload_bytes: int, takes: TakesOf = texts_only) -> Request:
     """Read a request for an inference; raises as `parse` does."""
     try:
         model = topics.model_of(message.topic)
     except BadRequest as error:
         raise Refused(error, _any_address(message, topics, max_payload_bytes)) from error
-    body, address, user = _read(message, topics, max_payload_bytes, topics.shared_reply(model), takes)
+    taken = takes(model)
+    body, address, user = _read(message, topics, max_payload_bytes, topics.shared_reply(model), taken)
     try:
-        return _request(model, body, message, address, topics, user, takes)
+        return _request(model, body, message, address, topics, user, taken)
     except EdgertError as error:
         raise Refused(error, address) from error
 
@@ -170,15 +186,12 @@ def _request(
     if message.correlation is not None and len(message.correlation) > MAX_CORRELATION_BYTES:
         raise BadRequest(f"correlation data is over {MAX_CORRELATION_BYTES} bytes")
     fields = body.fields
-    texts, form, tensors = _asked(body, takes)
-    parameters = fields.get("parameters", {})
-    if not isinstance(parameters, dict):
-        raise BadRequest("parameters must be an object")
+    question, parameters = read_question(body, takes), read_parameters(fields)
     deadlines = [_deadline_s(user.get("deadline-ms", fields.get("deadline_ms"))), message.expiry_s]
     return Request(
         model=model,
-        texts=texts,
-        form=form,
+        texts=question.texts,
+        form=question.form,
         truncate=_flag("truncate", parameters.get("truncate", fields.get("truncate", False))),
         address=address,
         id=checked_id(user.get("id", fields.get("id"))),
@@ -188,30 +201,16 @@ def _request(
         priority=_priority(user.get("priority", fields.get("priority", "normal"))),
         stream=_flag("stream", STREAM_WORDS.get(user["stream"]) if "stream" in user else fields.get("stream", False)),
         wants_binary=body.wants_binary and not address.enveloped,
-        tensors=tensors,
+        pairs=question.pairs,
+        labels=question.labels,
+        parameters=parameters,
+        tensors=question.tensors,
         raw=message.payload if body.media_type else None,
         media_type=body.media_type,
     )
 
 
 STREAM_WORDS = {"1": True, "0": False, "true": True, "false": False}
-
-
-def _asked(body: Body, takes: Takes) -> tuple[tuple[str, ...], Form, tuple[Tensor, ...]]:
-    fields = body.fields
-    if "inputs" in fields:
-        if takes.tensors and not is_text(fields["inputs"]):
-            return (), "tensors", read_tensors(fields["inputs"], body.binary)
-        return read_texts(fields["inputs"], body.binary), "tensors", ()
-    text = fields.get("text")
-    if isinstance(text, str):
-        return (text,), "text", ()
-    if isinstance(text, list) and all(isinstance(item, str) for item in text):
-        return tuple(text), "texts", ()
-    if body.media_type:
-        return (), "media", ()
-    found = f"text is a {type(text).__name__}" if "text" in fields else "there is neither text nor inputs"
-    raise BadRequest(f'{found}: send {{"text": "..."}}, {{"text": ["...", "..."]}} or Open Inference Protocol inputs')
 
 
 def _flag(name: str, value: object) -> bool:

@@ -83,6 +83,17 @@ def read_texts(inputs: object, binary: Mapping[str, memoryview]) -> tuple[str, .
     return tuple(data)
 
 
+def read_named_texts(
+    inputs: object, binary: Mapping[str, memoryview], names: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
+    """Read one BYTES tensor of each name, in the order of the names. BadTensor: others, or not what they say."""
+    tensors = inputs if isinstance(inputs, list) else []
+    by_name = {tensor.get("name"): tensor for tensor in tensors if isinstance(tensor, dict)}
+    if len(tensors) != len(names) or set(by_name) != set(names):
+        raise BadTensor(f"inputs must be the BYTES tensors {' and '.join(names)}")
+    return tuple(read_texts([by_name[name]], binary) for name in names)
+
+
 def is_text(inputs: object) -> bool:
     """Whether inputs are one BYTES tensor."""
     return (

@@ -20,10 +20,8 @@ from edge_runtime.mqtt.contract import (
     BINARY,
     CBOR,
     JSON,
-    MEDIA_TYPES,
     Address,
     Refused,
-    Takes,
     encode_answer,
     encode_error,
     parse,
@@ -31,6 +29,7 @@ from edge_runtime.mqtt.contract import (
 from edge_runtime.mqtt.contract.cbor import write_cbor
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import VERBS, Topics
+from edge_runtime.takes import MEDIA_TYPES, Takes
 
 TOPICS = Topics("hub", group="kitchen")
 HEADER = "inference-header-content-length"
@@ -44,6 +43,10 @@ BODIES: list[dict[str, object]] = [
     {"inputs": [_TEXT], "parameters": {"truncate": True, "binary_data_output": True}},
     {"inputs": [_NUMBERS, {**_NUMBERS, "name": "m", "datatype": "INT64", "data": [1, 2, 3, 4]}], "id": "q"},
     {"model": "tiny", "folder": "/bundles/tiny", "id": "7"},
+    {"question": "who?", "context": "it was Ann", "parameters": {"top": 3}},
+    {"query": "lamp", "documents": ["a lamp", "a door"], "id": "r"},
+    {"text": "turn it on", "labels": ["light", "door"], "parameters": {"multi_label": True, "template": "It is {}."}},
+    {"inputs": [{**_TEXT, "name": "question"}, {**_TEXT, "name": "context"}]},
 ]
 _HEADER = json.dumps(
     {"inputs": [{"name": "n", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}]}
@@ -70,7 +73,14 @@ KINDS = [None, JSON, CBOR, BINARY, *MEDIA_TYPES, "Application/JSON; charset=utf-
 NAMES = ["id", "priority", "stream", "deadline-ms", HEADER, "other"]
 ASKED = [TOPICS.infer("tiny"), TOPICS.infer("../x"), TOPICS.infer("a/b"), TOPICS.group_infer("kitchen", "tiny")]
 ASKED += [*map(TOPICS.control, VERBS), f"{TOPICS.base}/req/", f"{TOPICS.base}/req/erase", "", "x"]
-TAKES = [Takes(), Takes(frozenset(MEDIA_TYPES), tensors=True)]
+TAKES = [
+    Takes(),
+    Takes(frozenset(MEDIA_TYPES), tensors=True),
+    Takes(words="question"),
+    Takes(words="query"),
+    Takes(words="labels"),
+    Takes(frozenset(MEDIA_TYPES), words="none"),
+]
 
 
 def payload(honest: bytes, chance: random.Random) -> bytes:
@@ -116,7 +126,7 @@ def attempt(sent: Message, takes: Takes) -> str:
     """Read and answer a message; gives how it went. Any error besides `Refused` is one of the contract's."""
     address: Address | None
     try:
-        address = parse(sent, TOPICS, LIMIT, takes).address
+        address = parse(sent, TOPICS, LIMIT, lambda _: takes).address
     except Refused as refused:
         if refused.address is not None:
             _is_allowed(encode_error(refused.address, refused.error).topic)
@@ -136,7 +146,7 @@ def main(count: int, seed: int = 1) -> int:
     chance, outcomes, crashes, slowest_s = random.Random(seed), Counter[str](), 0, 0.0
     before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for number in range(count):
-        sent, takes = message(chance), TAKES[number & 1]
+        sent, takes = message(chance), TAKES[number % len(TAKES)]
         started = time.perf_counter()
         try:
             outcomes[attempt(sent, takes)] += 1

@@ -16,10 +16,8 @@ from edge_runtime.errors import BadRequest
 from edge_runtime.mqtt.contract import (
     BINARY,
     CBOR,
-    MEDIA_TYPES,
     Refused,
     Request,
-    Takes,
     Tensor,
     binary_body,
     encode_answer,
@@ -31,6 +29,7 @@ from edge_runtime.mqtt.contract import (
 from edge_runtime.mqtt.contract.cbor import MAX_DEPTH, MAX_ITEMS, read_cbor, write_cbor
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
+from edge_runtime.takes import MEDIA_TYPES, Takes
 
 TOPICS = Topics("hub")
 REPLY = "edgert/v1/r/ann/phone"
@@ -54,14 +53,14 @@ def message(payload: bytes, kind: str | None = None, user: tuple[tuple[str, str]
 
 
 def asked(sent: Message, takes: Takes = ALL) -> Request:
-    request = parse(sent, TOPICS, 8 << 20, takes)
+    request = parse(sent, TOPICS, 8 << 20, lambda _: takes)
     assert isinstance(request, Request)
     return request
 
 
 def refusal(sent: Message, takes: Takes = ALL) -> str:
     with pytest.raises(Refused) as caught:
-        parse(sent, TOPICS, 8 << 20, takes)
+        parse(sent, TOPICS, 8 << 20, lambda _: takes)
     return caught.value.error.code
 
 

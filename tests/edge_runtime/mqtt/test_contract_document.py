@@ -19,17 +19,18 @@ from edge_runtime.mqtt.contract import (
     CBOR,
     CONTENT_TYPES,
     JSON,
-    MEDIA_TYPES,
     Address,
     address,
     bodies,
     encode_answer,
     encode_chunk,
     encode_error,
+    questions,
     requests,
     tensors,
 )
 from edge_runtime.mqtt.topics import VERBS, Topics
+from edge_runtime.takes import INPUTS, MEDIA_TYPES
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 
@@ -159,11 +160,12 @@ def test_enveloped_replies_have_the_keys_that_the_document_names() -> None:
 
 
 def test_the_request_s_keys_are_those_that_are_read() -> None:
-    modules = (requests, address, bodies)
+    modules = (requests, questions, address, bodies)
     source = "".join(inspect.getsource(module) for module in modules)
     read = set(re.findall(r'(?:fields|body|parameters)\.get\(\s*"(\w+)"', source)) | set(
         re.findall(r'_text_or_none\(fields, "(\w+)"', source)
     )
+    read |= {name for names in INPUTS.values() for name in names}
     documented = set(SCHEMAS["request"]["properties"]) | set(SCHEMAS["control"]["properties"])
     assert read | {"inputs"} == documented
 

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from edge_runtime.config import AuditConfig, LimitsConfig
+from edge_runtime.model import Answered
 from edge_runtime.mqtt.message import Message
 from edge_runtime.observing.accounting import Accounting
 from edge_runtime.observing.audit import Audit, body_sha256, texts_sha256
 from edge_runtime.observing.metrics import Metrics, Moment
-from edge_runtime.pipeline import Pipeline, Result
+from edge_runtime.pipeline import Pipeline, ValuesAnswer
 from edge_runtime.service import Service
 from tests.service_bench import TOPICS, WAIT_S, request
 
@@ -140,8 +141,8 @@ def test_the_last_answer_is_put_into_words_once_and_keeps_no_model_alive(pipelin
     fake: Any = Fake(pipeline)
     task, gone = fake.task, weakref.ref(fake)
     job = Job(parse_request(request("x"), TOPICS, 4096), 0.0, 1.0)
-    result = Result(np.array([[0.25]], np.float32), (False,), 1, 1000, 2000, 3000)
-    Accounting(metrics)(job, fake, Outcome(b"{}", None, {"queue-us": 5}), result, 0)
+    answer = ValuesAnswer(task, np.array([[0.25]], np.float32), (False,))
+    Accounting(metrics)(job, fake, Outcome(b"{}", None, {"queue-us": 5}), Answered([answer], 1000, 2000, 3000), answer)
     del fake
     gc.collect()
     assert gone() is None

@@ -1,0 +1,139 @@
+"""What a manifest says, as data (docs/bundle.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+SCHEMA = "edgert.bundle/1"
+
+Role = Literal["model", "tokenizer", "golden", "report", "license"]
+Family = Literal["wordpiece", "bpe", "unigram", "wordlevel"]
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file: relative path with `/`, what it is for, size in bytes and sha256 in hex."""
+
+    path: str
+    role: Role
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of the graph; a dimension is a number or the name of a free one."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The graph file and how it was quantized.
+
+    `batch_invariant` says whether an answer is the same alone and in a batch. Dynamic int8 takes one scale per
+    tensor, so it is not; such a model gets one text a run.
+    """
+
+    file: str
+    engine: str
+    scheme: str
+    batch_invariant: bool
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """What the outputs mean: `embed` gives vectors, `classify` one of `labels`.
+
+    `pooling` is what the board still has to do; "none" means that the graph gives final values.
+    """
+
+    name: str
+    labels: tuple[str, ...] = ()
+    pooling: Literal["mean", "cls", "none"] = "none"
+    normalize: bool = False
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How the workstation compared the tokenizer with the one it stands for.
+
+    `oracle` is that one's name and version, `compared` what had to be the same; `mismatches` is 0 in every bundle.
+    """
+
+    oracle: str
+    texts: int
+    characters: int
+    mismatches: int
+    compared: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TokenizerSpec:
+    """The tokenizer's file and family; `parity` is None in a bundle that was put together by hand.
+
+    `compiled` is the compiled form of `file`, which opens faster; None if there is none.
+    """
+
+    file: str
+    family: Family
+    parity: Parity | None = None
+    compiled: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most tokens in a text (special tokens included) and the most texts in a request."""
+
+    max_tokens: int
+    max_texts: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the weights come from: upstream model, how they were fetched, revision, sha256 of the weights, licence."""
+
+    model: str
+    origin: str
+    revision: str
+    sha256: str
+    license: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that is known of a bundle.
+
+    `counter` only grows, so that a later signature can forbid going back. `tokenizer` is None for a model that reads
+    no texts. `more` are further graphs that the task needs beside `model`, by their part in it.
+    """
+
+    name: str
+    version: str
+    counter: int
+    task: TaskSpec
+    model: ModelSpec
+    tokenizer: TokenizerSpec | None
+    limits: Limits
+    source: Source
+    targets: tuple[str, ...]
+    lock: Mapping[str, str]
+    measured: Mapping[str, object]
+    files: tuple[FileEntry, ...] = ()
+    more: Mapping[str, ModelSpec] = field(default_factory=dict)
+    schema: str = SCHEMA
+
+    def file_of(self, role: str) -> FileEntry | None:
+        """The first file with this role, if there is one."""
+        return next((entry for entry in self.files if entry.role == role), None)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all listed files together."""
+        return sum(entry.size for entry in self.files)
