@@ -1,6 +1,6 @@
 """edgert on the board: load a bundle, answer requests.
 
-`load(path)` gives a ready `Pipeline`; nothing heavy is imported before it is called.
+`load(path)` gives a model that is ready; nothing heavy is imported before it is called.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge_runtime.pipeline import Pipeline
+    from edge_runtime.model import Model
 
 __version__ = "0.1.0"
 
 
-def load(bundle: str | Path, *, threads: int = 0) -> Pipeline:
-    """Open a bundle folder as a `Pipeline` that answers texts.
+def load(bundle: str | Path, *, threads: int = 0) -> Model:
+    """Open a bundle folder as a model that answers; a bundle that reads plain texts is a `Pipeline`.
 
     Args:
         bundle: folder with a `manifest.json`, as written by `edgert convert`.
@@ -28,6 +28,6 @@ def load(bundle: str | Path, *, threads: int = 0) -> Pipeline:
     """
     from pathlib import Path
 
-    from edge_runtime.pipeline import open_pipeline
+    from edge_runtime.model import open_model
 
-    return open_pipeline(Path(bundle), threads=threads)
+    return open_model(Path(bundle), threads=threads)

@@ -19,6 +19,7 @@ COMMANDS = {
     "broker": ("edge_runtime.commands.broker", ""),
     "convert": ("edgert_tools.commands", "convert"),
     "demo": ("edgert_tools.commands", "convert"),
+    "diff": ("edge_runtime.commands.bundles", ""),
     "inspect": ("edge_runtime.commands.bundles", ""),
     "models": ("edge_runtime.commands.ask", ""),
     "recipes": ("edgert_tools.commands", ""),

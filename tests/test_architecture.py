@@ -34,7 +34,7 @@ MODEL_PATH = {
     "edge_runtime.tokenizer",
 }
 MAY_IMPORT: dict[str, set[str]] = {
-    "edge_runtime": {"edge_runtime.pipeline"},
+    "edge_runtime": {"edge_runtime.model"},
     "edge_runtime.errors": set(),
     "edge_runtime.strict": {"edge_runtime.errors"},
     "edge_runtime.takes": set(),

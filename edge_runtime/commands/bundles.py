@@ -1,8 +1,9 @@
-"""`edgert inspect` and `edgert verify`: what is in a bundle, and whether it is right here."""
+"""`edgert inspect`, `verify`, `diff`: what is in a bundle, whether it is right here, how it differs from another."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -33,15 +34,36 @@ def verify(bundle: Path, as_json: bool) -> None:
     from edge_runtime.board import check_board
 
     check_board()
-    from edge_runtime.pipeline import open_pipeline
+    from edge_runtime.model import open_model
     from edge_runtime.selftest import run_golden
 
-    pipeline = open_pipeline(bundle)
-    test = run_golden(pipeline, bundle)
-    manifest = pipeline.manifest
+    model = open_model(bundle)
+    test = run_golden(model, bundle)
+    manifest = model.manifest
     if as_json:
         result = {"name": manifest.name, "files": len(manifest.files), "rows": test.rows, test.measure: test.worst}
         click.echo(json.dumps({"ok": True, **result}))
         return
     click.echo(f"{manifest.name} {manifest.version}: {len(manifest.files)} files as in the manifest")
     click.echo(f"{test.rows} of {test.rows} golden rows agree, {test.measure} {test.worst:.6f}")
+
+
+@click.command()
+@click.argument("before", type=FOLDER)
+@click.argument("after", type=FOLDER)
+@as_json
+def diff(before: Path, after: Path, as_json: bool) -> None:
+    """Say how bundle AFTER differs from bundle BEFORE: settings, measured figures, files.
+
+    Exit status 0 if they are the same, 1 if not.
+
+    \b
+    edgert diff home-intents-1.0.0 home-intents-1.1.0
+    """
+    from edge_runtime.bundle.difference import compare, describe, plain
+    from edge_runtime.bundle.manifest import read_bundle
+
+    found = compare(read_bundle(before), read_bundle(after))
+    click.echo(json.dumps(plain(found), ensure_ascii=False) if as_json else describe(found))
+    if not found.same:
+        sys.exit(1)
