@@ -25,6 +25,7 @@ from edge_runtime.bundle.manifest import (
 from edge_runtime.errors import BundleError, BundleFileAltered, BundleFileMissing, UnsupportedModel, UsageError
 from edge_runtime.pipeline import Pipeline
 from edge_runtime.tokenizer.compiled import compile_tokenizer
+from edgert_tools.bill import bill_of_materials
 from edgert_tools.checkpoint import Checkpoint
 from edgert_tools.graph import inputs_of, load_graph, outputs_of
 from edgert_tools.licence import licence_text
@@ -33,13 +34,14 @@ from edgert_tools.quantization.scheme import facts_of
 from edgert_tools.recipe import Recipe
 
 MODEL, TOKENIZER, GOLDEN, LICENSE = "model.onnx", "tokenizer.json", "golden.json", "LICENSE.txt"
-COMPILED = "tokenizer.compiled"
+COMPILED, BILL = "tokenizer.compiled", "sbom.json"
 _MODEL_ROLES: dict[str, Role] = {MODEL: "model", TOKENIZER: "tokenizer", COMPILED: "tokenizer"}
 _EXTRA_ROLES: dict[str, Role] = {
     GOLDEN: "golden",
     "report.json": "report",
     "report.html": "report",
     LICENSE: "license",
+    BILL: "report",
 }
 _TASK_OUTPUT_RANK = {"embed": 3, "classify": 2}
 
@@ -90,6 +92,7 @@ def pack_model(folder: Path, scheme: str, parts: Parts) -> Manifest:
 def complete(folder: Path, manifest: Manifest, measured: Mapping[str, object], parts: Parts) -> Manifest:
     """Seal again with measured numbers and the extra files; golden rows and reports are in the folder already."""
     (folder / LICENSE).write_text(licence_text(parts.checkpoint, parts.recipe), encoding="utf-8")
+    (folder / BILL).write_text(bill_of_materials(manifest), encoding="utf-8")
     return seal_bundle(folder, dataclasses.replace(manifest, measured=measured), {**_roles(manifest), **_EXTRA_ROLES})
 
 
