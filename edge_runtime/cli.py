@@ -17,6 +17,7 @@ from edge_runtime.errors import EdgertError, MissingExtra, UsageError
 COMMANDS = {
     "ask": ("edge_runtime.commands.ask", ""),
     "broker": ("edge_runtime.commands.broker", ""),
+    "combine": ("edgert_tools.combine_command", "convert"),
     "convert": ("edgert_tools.commands", "convert"),
     "demo": ("edgert_tools.commands", "convert"),
     "diff": ("edge_runtime.commands.bundles", ""),

@@ -16,7 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge_runtime.bundle.manifest import Manifest, read_manifest
+from edge_runtime.bundle.variants import for_targets
 from edge_runtime.engine.memory import ModelShelf, process_rss_mb
+from edge_runtime.engine.processor import targets_here
 from edge_runtime.errors import BadRequest, ConfigError, EdgertError, ModelNotFound
 from edge_runtime.model import Model, open_model, takes_of
 from edge_runtime.selftest import run_golden
@@ -126,7 +128,7 @@ class Keeper:
         if not folders:
             raise ConfigError("no bundle to serve: give --bundle DIR or `bundles` in the config")
         for folder in map(Path, folders):
-            manifest = read_manifest(folder)
+            manifest = _manifest_here(folder)
             name = manifest.name
             if name in self._folders:
                 raise ConfigError(f"two bundles are named {name!r}: serve one of them")
@@ -138,7 +140,7 @@ class Keeper:
 
     def load_now(self, folder: Path) -> dict[str, object]:
         """Load a bundle: its golden rows pass before it takes a request. Raises what is wrong with it."""
-        name = read_manifest(folder).name
+        name = _manifest_here(folder).name
         old = self._service.models.loaded.get(name)
         model = self._put(folder, check=True)
         self._service.models.known.add(name)
@@ -163,7 +165,7 @@ class Keeper:
         problems, wanted = [], set[str]()
         for folder in map(Path, folders):
             try:
-                manifest = read_manifest(folder)
+                manifest = _manifest_here(folder)
                 wanted.add(manifest.name)
                 loaded = self._service.models.loaded.get(manifest.name)
                 if loaded is None or loaded.manifest != manifest:
@@ -188,7 +190,7 @@ class Keeper:
             self.want(name)
 
     def _put(self, folder: Path, *, check: bool) -> Model:
-        manifest = read_manifest(folder)
+        manifest = _manifest_here(folder)
         name, models = manifest.name, self._service.models
         with self._lock:
             victims = self._shelf.room_for(name, estimate_mb(manifest))
@@ -207,7 +209,7 @@ class Keeper:
             victims = self._shelf.over_budget(keep=name)  # it may be larger than it was thought to be
         self._put_away(victims)
         self._service.model_changed()
-        log.info("loaded %s %s from %s", name, manifest.version, folder)
+        log.info("loaded %s %s (%s) from %s", name, manifest.version, manifest.model.scheme, folder)
         self._changed(name)
         return model
 
@@ -251,6 +253,11 @@ class Keeper:
                 task()
             except Exception:  # the thread must outlive a bundle that breaks it
                 log.exception("a change of models failed")
+
+
+def _manifest_here(folder: Path) -> Manifest:
+    """A bundle's manifest with the form of its model that this board gets. BundleError: what is wrong with it."""
+    return for_targets(read_manifest(folder), targets_here())
 
 
 def estimate_mb(manifest: Manifest) -> float:

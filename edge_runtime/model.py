@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_runtime.bundle.manifest import Manifest, read_bundle
+from edge_runtime.bundle.variants import for_targets
+from edge_runtime.engine.processor import targets_here
 from edge_runtime.takes import TEXTS_ONLY, Takes
 from edge_runtime.tasks import OutputTensor
 
@@ -146,7 +148,7 @@ def open_model(folder: Path, threads: int = 0) -> Model:
     Raises:
         BundleError, UnsupportedModel, UnsupportedTokenizer: with the reason; nothing is half loaded.
     """
-    manifest = read_bundle(folder)
+    manifest = for_targets(read_bundle(folder), targets_here())
     module, name = KINDS.get(manifest.task.name, _TEXTS).opener.split(":")
     opener: Opener = getattr(import_module(module), name)
     return opener(folder, manifest, threads)

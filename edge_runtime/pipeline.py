@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.bundle.manifest import Manifest, TokenizerSpec, read_bundle
+from edge_runtime.bundle.variants import for_targets
 from edge_runtime.engine import Array, Session, open_session
+from edge_runtime.engine.processor import targets_here
 from edge_runtime.errors import BadRequest, UnsupportedModel, UnsupportedTokenizer
 from edge_runtime.model import Answered, Asked
 from edge_runtime.tasks import FloatArray, OutputTensor, Task, open_task
@@ -135,7 +137,7 @@ def open_pipeline(folder: Path, threads: int = 0) -> Pipeline:
     Raises:
         BundleError, UnsupportedModel, UnsupportedTokenizer: with the reason; nothing is half loaded.
     """
-    return open_texts(folder, read_bundle(folder), threads)
+    return open_texts(folder, for_targets(read_bundle(folder), targets_here()), threads)
 
 
 def open_texts(folder: Path, manifest: Manifest, threads: int) -> Pipeline:

@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.tokenizer": LEAVES,
     "edge_runtime.engine": LEAVES | {"edge_runtime.bundle"},
     "edge_runtime.tasks": LEAVES | {"edge_runtime.bundle"},
-    "edge_runtime.model": LEAVES | {"edge_runtime.bundle", "edge_runtime.tasks"},  # kinds are imported on use
+    "edge_runtime.model": LEAVES  # kinds are imported on use
+    | {"edge_runtime.bundle", "edge_runtime.engine", "edge_runtime.tasks"},
     "edge_runtime.models": LEAVES | MODEL_PATH,
     "edge_runtime.pipeline": LEAVES | MODEL_PATH,
     "edge_runtime.selftest": LEAVES | MODEL_PATH,
@@ -111,6 +112,7 @@ OUTSIDE: dict[str, list[str]] = {
         "edge_runtime/cli.py",
         "edge_runtime/commands/",
         "firmware_bridge/commands.py",
+        "tools/edgert_tools/combine_command.py",
         "tools/edgert_tools/commands.py",
     ],
     "cyclonedx": WORKSTATION,

@@ -29,6 +29,7 @@ from edge_runtime.bundle.specs import (
     TaskSpec,
     TensorSpec,
     TokenizerSpec,
+    Variant,
 )
 from edge_runtime.errors import (
     BundleError,
@@ -53,6 +54,7 @@ __all__ = [
     "TaskSpec",
     "TensorSpec",
     "TokenizerSpec",
+    "Variant",
     "from_json",
     "read_bundle",
     "read_manifest",
@@ -243,8 +245,10 @@ def _check_values(manifest: Manifest) -> None:
 
 def _named(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Role and path of every file that the manifest speaks of outside its list."""
-    for model in (manifest.model, *manifest.more.values()):
+    for model in (manifest.model, *manifest.more.values(), *(variant.model for variant in manifest.variants)):
         yield "model", model.file
+    for variant in manifest.variants:
+        yield "golden", variant.golden
     if manifest.tokenizer is not None:
         yield "tokenizer", manifest.tokenizer.file
         if manifest.tokenizer.compiled is not None:

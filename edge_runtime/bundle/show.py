@@ -14,6 +14,7 @@ def describe(manifest: Manifest) -> str:
     facts = {
         "task": task.name + (f", {len(task.labels)} labels" if task.labels else ""),
         "model": f"{model.file}, {model.scheme}, engine {model.engine}, inputs {inputs}",
+        **{f"{', '.join(one.targets)}": f"{one.model.file}, {one.model.scheme}" for one in manifest.variants},
         "batches": "same answer alone or together" if model.batch_invariant else "one text a run",
         "limits": f"{manifest.limits.max_tokens} tokens a text, {manifest.limits.max_texts} texts a request",
         "tokenizer": f"{manifest.tokenizer.family}, {manifest.tokenizer.file}" if manifest.tokenizer else "none",

@@ -48,6 +48,18 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """Another form of the same model, for some boards: its graph, for which targets, and its own golden rows.
+
+    Its files lie in a folder of their own, so that it is clear which are whose.
+    """
+
+    model: ModelSpec
+    targets: tuple[str, ...]
+    golden: str
+
+
+@dataclass(frozen=True)
 class TaskSpec:
     """What the outputs mean: `embed` gives vectors, `classify` one of `labels`.
 
@@ -110,6 +122,7 @@ class Source:
 class Manifest:
     """All that is known of a bundle.
 
+    `variants` are other forms of `model`, the first that fits a board is used there and `model` where none fits.
     `counter` only grows, so that a later signature can forbid going back. `tokenizer` is None for a model that reads
     no texts. `more` are further graphs that the task needs beside `model`, by their part in it.
     """
@@ -127,6 +140,7 @@ class Manifest:
     measured: Mapping[str, object]
     files: tuple[FileEntry, ...] = ()
     more: Mapping[str, ModelSpec] = field(default_factory=dict)
+    variants: tuple[Variant, ...] = ()
     schema: str = SCHEMA
 
     def file_of(self, role: str) -> FileEntry | None:
