@@ -6,6 +6,7 @@ are open, queues without bound, and costs 44 ms a message with a broker that nob
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import ssl
@@ -27,7 +28,7 @@ from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.packet import MAX_PACKET_BYTES, Outgoing
 from edge_runtime.mqtt.session import Session
 from edge_runtime.mqtt.shortcuts import KNOWN_VERSIONS, Shortcuts
-from edge_runtime.mqtt.tcp import tune
+from edge_runtime.mqtt.tcp import cut_off, tune
 from edge_runtime.mqtt.tls import client_context, handshake_failure, refusal_of
 
 log = logging.getLogger("edgert.mqtt")
@@ -126,6 +127,13 @@ class _Link(paho.Client):
             return None
         return info.mid if qos else 0
 
+    def _create_socket_connection(self) -> socket.socket:
+        """As paho's, but its TimeoutError has a number, unlike that of a TLS handshake: nobody answered at all."""
+        try:
+            return super()._create_socket_connection()
+        except TimeoutError as error:
+            raise OSError(errno.ETIMEDOUT, str(error)) from error
+
     def _create_unix_socket_connection(self) -> socket.socket:
         """As paho's, which would wait for ever for a broker that stands still."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -142,6 +150,16 @@ class _Link(paho.Client):
             return super()._sock_recv(bufsize)
         except ssl.SSLError as error:  # with TLS 1.3 the broker's word on our certificate comes after the handshake
             self.broken = self.broken or refusal_of(error)
+            raise
+        except OSError as error:
+            self.broken = self.broken or cut_off(error)
+            raise
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        try:
+            return super()._sock_send(buf)
+        except OSError as error:  # the kernel tells of a cut connection once, to whoever touches it first
+            self.broken = self.broken or cut_off(error)
             raise
 
     def has_unread(self) -> bool:
@@ -259,4 +277,9 @@ def shortcuts_work() -> bool:
             link._sock = None
     message = Message("t", b"abc", qos=1, correlation=b"c")
     sent = b"\x31\x09\0\x01u\x04\x09\0\x01cx" + b"\x33\x0b\0\x01u\0\x01\x04\x09\0\x01cx"
-    return packet_ids == [0, 1] and published == sent and heard == 2 * [message, (9, 16)] and answered == 2 * b"\x40\x02\0\x07"
+    return (
+        packet_ids == [0, 1]
+        and published == sent
+        and heard == 2 * [message, (9, 16)]
+        and answered == 2 * b"\x40\x02\0\x07"
+    )

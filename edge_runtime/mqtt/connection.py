@@ -17,7 +17,7 @@ from edge_runtime.mqtt.outbox import Outbox
 from edge_runtime.mqtt.packet import MAX_PACKET_BYTES, Outgoing, check_topic
 from edge_runtime.mqtt.retry import Backoff, TakeoverWatch
 from edge_runtime.mqtt.session import Session
-from edge_runtime.mqtt.tcp import nobody_listens, says_nobody_listens
+from edge_runtime.mqtt.tcp import CUT_OFF, nobody_listens, says_nobody_listens
 from edge_runtime.mqtt.wakeup import Wakeup
 
 log = logging.getLogger("edgert.mqtt")
@@ -201,7 +201,7 @@ class KeptConnection(ABC):
             link = self._make_link(session)
             self._session = session
             session.run(link)
-            problem = session.problem
+            problem, away = session.problem, session.problem == CUT_OFF
         except BrokerUnreachable as error:
             self._takeovers.unreachable()
             problem, away = str(error), says_nobody_listens(error.__cause__)
@@ -211,7 +211,8 @@ class KeptConnection(ABC):
         finally:
             self._session = None
             self._ready.clear()
-        if session.accepted_at is not None and not session.lasting and not self._stopping.wait(CRASHING_S):
+        may_have_crashed = session.accepted_at is not None and not (away or session.lasting)
+        if may_have_crashed and not self._stopping.wait(CRASHING_S):
             away = nobody_listens(self._address)
         return 0.0 if self._stopping.is_set() else self._delay_after(session, problem, away=away)
 

@@ -27,7 +27,7 @@ from edge_runtime.mqtt.refusal import (
     reason,
     subscription_reason,
 )
-from edge_runtime.mqtt.tcp import acknowledge_quickly, has_timed_out
+from edge_runtime.mqtt.tcp import CUT_OFF, acknowledge_quickly, has_timed_out
 from edge_runtime.mqtt.wakeup import Wakeup
 
 log = logging.getLogger("edgert.mqtt")
@@ -213,7 +213,7 @@ class Session:
                 happened = mask
         connection = self._link.socket()
         if happened & select.POLLERR and connection is not None and has_timed_out(connection):
-            self._fail("the broker's machine does not answer any more")
+            self._fail(CUT_OFF)
         if happened & select.POLLOUT or not self._link.want_write():
             self._progress_at = time.monotonic()
         if happened & ~select.POLLOUT:
