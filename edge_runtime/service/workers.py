@@ -112,11 +112,13 @@ class Workers:
         if job is None:
             return None
         batch = [job]
+        self._desk.running.add(job)
         most_rows = self._rows_together(job)
         if most_rows > job.rows:
             self._desk.scheduler.join(batch, most_rows)
+            self._desk.running.update(batch)
             self._wait_for_more(batch, most_rows)
-        self._desk.running.update(batch)
+            self._desk.running.update(batch)
         return batch
 
     def _wait_for_more(self, batch: list[Job], most_rows: int) -> None:

@@ -156,7 +156,7 @@ def jump(made: Jumped, by_s: int) -> None:
     made.send(TOPICS.infer("tiny"), {"text": "turn off the light"}, **{"deadline-ms": "10000"})
     body = {"text": "turn on the light", "truncate": True}
     waited = made.send(TOPICS.infer("tiny"), body, **{"id": "waited", "deadline-ms": "10000"})
-    wait_until("it waits in the daemon", lambda: made.queued() == 1)
+    wait_until("both wait in the daemon", lambda: made.queued() == 2)
     made.clock.jump(by_s)
     made.at_s = time.monotonic()
     made.waited = made.reply(waited)

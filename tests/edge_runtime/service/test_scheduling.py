@@ -12,6 +12,7 @@ from edge_runtime.config import SchedulerConfig
 from edge_runtime.errors import EdgertError
 from edge_runtime.mqtt.contract import Request
 from edge_runtime.pipeline import Pipeline, Result
+from tests.brokers import wait_until
 from tests.service_bench import WAIT_S, Bench, Gate, request
 
 
@@ -88,6 +89,17 @@ def test_a_batch_waits_for_more_only_if_it_is_told_to(pipeline: Pipeline, make_b
     bench.clock.now += 2.0
     assert bench.statuses(2) == [200, 200]
     assert gate.seen == [["turn on the light", "close the blind"]]
+
+
+def test_what_gathers_in_a_batch_counts_as_running(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
+    gate = Recorder(pipeline)
+    gate.open.release(100)
+    bench = make_bench(gate, scheduling=SchedulerConfig(batch_wait_ms=1000))
+    bench.send(request("turn on the light"))
+    wait_until("it gathers", lambda: bench.service.running == 1)
+    assert (bench.service.queued, gate.seen) == (1, [])
+    bench.clock.now += 2.0
+    assert bench.statuses(1) == [200]
 
 
 def test_high_priority_is_answered_before_what_came_earlier(
