@@ -1,0 +1,29 @@
+"""The table of model types against the exporter itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgert_tools.planning.exporters import export_blocker, export_note, model_types
+from edgert_tools.text_tasks import FACTS
+
+
+def test_the_table_is_what_the_exporter_names() -> None:
+    pytest.importorskip("optimum.exporters.onnx.model_configs", reason="edgert[convert] is not installed")
+    from optimum.exporters.tasks import TasksManager
+
+    assert set(model_types()) == {facts.export for facts in FACTS.values()}
+    for task, types in model_types().items():
+        assert types == set(TasksManager.get_supported_model_type_for_task(task, "onnx"))
+
+
+def test_a_model_type_is_judged_for_its_task() -> None:
+    assert export_blocker("bert", "embed") == ""
+    assert "perceiver" in export_blocker("perceiver", "embed")
+    assert export_blocker("perceiver", "classify") == ""
+    assert "embed, classify" in export_blocker("bert", "object detection")
+
+
+def test_a_type_whose_graph_is_not_fused_is_noted() -> None:
+    assert export_note("bert") == ""
+    assert "not fused" in export_note("modernbert")
