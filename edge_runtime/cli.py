@@ -23,6 +23,8 @@ COMMANDS = {
     "diff": ("edge_runtime.commands.bundles", ""),
     "inspect": ("edge_runtime.commands.bundles", ""),
     "models": ("edge_runtime.commands.ask", ""),
+    "plan": ("edgert_tools.plan_command", "convert"),
+    "quantize": ("edgert_tools.quantize_command", "convert"),
     "recipes": ("edgert_tools.commands", ""),
     "serve": ("edge_runtime.commands.serve", ""),
     "service": ("edge_runtime.commands.service", ""),
@@ -56,7 +58,8 @@ class LazyGroup(click.Group):
 def edgert() -> None:
     """Open models in, int8 answers out of a small board over MQTT.
 
-    On a workstation: convert, recipes, demo, tokenizer. On the board: serve, service, verify; for its broker: broker.
+    On a workstation: plan, convert, quantize, combine, recipes, demo, tokenizer. On the board: serve, service, verify;
+    for its broker: broker. For bundles anywhere: inspect, diff.
     To try and ask: up, ask, models, status, top.
     For Home Assistant's Assist: wyoming.
     """

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 
 from edge_runtime import __version__
-from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.bundle.manifest import Manifest, TensorSpec
 from edge_runtime.config import Config
 from edge_runtime.model import takes_of
 from edge_runtime.mqtt.contract import JSON
@@ -17,6 +17,18 @@ from edge_runtime.tasks import DATATYPES
 
 CONTRACT_VERSION = 1
 LOAD_EXPIRY_S = 30
+# Outputs of tasks that give as many of each as they find.
+_FOUND: dict[str, dict[str, str]] = {
+    "question-answer": {"answer": "BYTES", "score": "FP32", "start": "INT64", "end": "INT64"},
+    "rerank": {"index": "INT64", "score": "FP32"},
+    "token-classify": {
+        "text_index": "INT64", "label": "BYTES", "score": "FP32", "start": "INT64", "end": "INT64", "text": "BYTES",
+    },
+    "transcribe": {"text": "BYTES", "seconds": "FP32"},
+    "zero-shot": {"label": "BYTES", "score": "FP32"},
+}  # fmt: skip
+# Tasks that find things in pictures: what is said of each, and the shape of its box.
+_BOXES: dict[str, tuple[str, tuple[int, ...]]] = {"detect": ("label", (4,)), "ocr": ("text", (4, 2))}
 
 
 def info_document(config: Config, models: list[str], formats: list[str]) -> dict[str, object]:
@@ -59,13 +71,34 @@ def _inputs(manifest: Manifest) -> list[dict[str, object]]:
     inputs: list[dict[str, object]] = [
         {"name": name, "datatype": "BYTES", "shape": [-1]} for name in INPUTS[takes.words]
     ]
-    for one in manifest.model.inputs if takes.tensors else ():
-        shape = [size if isinstance(size, int) else -1 for size in one.shape]
-        inputs.append({"name": one.name, "datatype": DATATYPES.get(one.dtype, one.dtype), "shape": shape})
-    return inputs
+    return inputs + [_described(one) for one in (manifest.model.inputs if takes.tensors else ())]
+
+
+def _described(one: TensorSpec) -> dict[str, object]:
+    """A tensor of the graph; a free dimension is -1."""
+    shape = [size if isinstance(size, int) else -1 for size in one.shape]
+    return {"name": one.name, "datatype": DATATYPES.get(one.dtype, one.dtype), "shape": shape}
 
 
 def _outputs(manifest: Manifest) -> list[dict[str, object]]:
+    found = _FOUND.get(manifest.task.name)
+    if found is not None:
+        return [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in found.items()]
+    if manifest.task.name in _BOXES:
+        text, box = _BOXES[manifest.task.name]
+        scored: list[dict[str, object]] = [
+            {"name": text, "datatype": "BYTES", "shape": [-1]},
+            {"name": "score", "datatype": "FP32", "shape": [-1]},
+        ]
+        return [*scored, {"name": "box", "datatype": "FP32", "shape": [-1, *box]}]
+    if manifest.task.name == "tensors":
+        return [_described(one) for one in manifest.model.outputs]
+    if manifest.task.name == "voice-activity":
+        return [
+            {"name": "probability", "datatype": "FP32", "shape": [-1]},
+            {"name": "speech", "datatype": "FP32", "shape": [-1, 2]},
+            {"name": "share", "datatype": "FP32", "shape": [1]},
+        ]
     width = manifest.model.outputs[0].shape[-1]
     vector = {"datatype": "FP32", "shape": [-1, width if isinstance(width, int) else -1]}
     if manifest.task.name == "embed":

@@ -75,6 +75,13 @@ class BadTensor(BadRequest):
     status = 422
 
 
+class BadPicture(BadRequest):
+    """A picture is damaged, cut short, too large or of another kind than said."""
+
+    code = "bad_picture"
+    status = 422
+
+
 class ReplyTopicRefused(BadRequest):
     """The reply topic is outside the allowed prefixes or is not a topic name; nothing is published to it."""
 

@@ -134,7 +134,24 @@ class Kind:
 
 
 _TEXTS = Kind("edge_runtime.pipeline:open_texts")
-KINDS: dict[str, Kind] = {"classify": _TEXTS, "embed": _TEXTS}
+_SOUND = Takes(frozenset({"audio/wav"}), words="none")
+_PICTURES = Takes(frozenset({"image/jpeg", "image/png"}), words="none")
+KINDS: dict[str, Kind] = {
+    "classify": _TEXTS,
+    "embed": _TEXTS,
+    "question-answer": Kind("edge_runtime.models.texts.spans:open_answers", Takes(words="question")),
+    "rerank": Kind("edge_runtime.models.texts.relevance:open_relevance", Takes(words="query")),
+    "token-classify": Kind("edge_runtime.models.texts.entities:open_entities"),
+    "zero-shot": Kind("edge_runtime.models.texts.zero_shot:open_zero_shot", Takes(words="labels")),
+    "detect": Kind("edge_runtime.models.pictures.detect:open_detect", _PICTURES),
+    "image-classify": Kind("edge_runtime.models.pictures.image_classify:open_image_classify", _PICTURES),
+    "ocr": Kind("edge_runtime.models.pictures.ocr:open_ocr", _PICTURES),
+    "tensors": Kind("edge_runtime.models.numbers.tensors:open_tensors", Takes(tensors=True, words="none")),
+    "transcribe": Kind("edge_runtime.models.sound.transcribe:open_transcribe", _SOUND),
+    "voice-activity": Kind(
+        "edge_runtime.models.sound.voice_activity:open_voice_activity", Takes(frozenset({"audio/wav"}), words="none")
+    ),
+}
 
 
 def takes_of(manifest: Manifest) -> Takes:

@@ -30,6 +30,7 @@ from edge_runtime.bundle.specs import (
     TensorSpec,
     TokenizerSpec,
     Variant,
+    VoiceSpec,
 )
 from edge_runtime.errors import (
     BundleError,
@@ -55,6 +56,7 @@ __all__ = [
     "TensorSpec",
     "TokenizerSpec",
     "Variant",
+    "VoiceSpec",
     "from_json",
     "read_bundle",
     "read_manifest",
@@ -253,6 +255,8 @@ def _named(manifest: Manifest) -> Iterator[tuple[str, str]]:
         yield "tokenizer", manifest.tokenizer.file
         if manifest.tokenizer.compiled is not None:
             yield "tokenizer", manifest.tokenizer.compiled
+    if manifest.task.ocr is not None:
+        yield "characters", manifest.task.ocr.characters
 
 
 def _check_entry(entry: FileEntry) -> None:

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edge_runtime.bundle.picture_specs import DetectSpec, ImageSpec, OcrSpec
+from edge_runtime.bundle.speech_specs import TranscribeSpec
+from edge_runtime.bundle.text_specs import Aggregation, PairSpec, WindowSpec
+
 SCHEMA = "edgert.bundle/1"
 
-Role = Literal["model", "tokenizer", "golden", "report", "license"]
+Role = Literal["model", "tokenizer", "golden", "report", "license", "characters"]
 Family = Literal["wordpiece", "bpe", "unigram", "wordlevel"]
 
 
@@ -60,16 +64,46 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class VoiceSpec:
+    """How a graph that hears speech is fed: `frame` samples at a time, with `context` samples of the frame before.
+
+    `audio` and `probability` name its input and output, `state` its outputs that are fed back by the inputs that they
+    are fed to, `constants` further inputs of one fixed whole number.
+    """
+
+    rate: int
+    frame: int
+    context: int
+    audio: str
+    probability: str
+    state: Mapping[str, str]
+    constants: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TaskSpec:
     """What the outputs mean: `embed` gives vectors, `classify` one of `labels`.
 
-    `pooling` is what the board still has to do; "none" means that the graph gives final values.
+    `pooling` is what the board still has to do; "none" means that the graph gives final values. `scores` is what
+    `image-classify` gives: logits, or probabilities already. `image` is for tasks that read pictures, `detect` and
+    `ocr` for those of the same name. `windows` is for tasks that read texts of any length, `aggregation` for
+    `token-classify`, `pairs` for `rerank` and `zero-shot`, `transcribe` for the task of
+    that name, whose decoder is `decoder` in the manifest's `more`.
     """
 
     name: str
     labels: tuple[str, ...] = ()
     pooling: Literal["mean", "cls", "none"] = "none"
     normalize: bool = False
+    voice: VoiceSpec | None = None
+    scores: Literal["logits", "probabilities"] = "logits"
+    image: ImageSpec | None = None
+    detect: DetectSpec | None = None
+    ocr: OcrSpec | None = None
+    windows: WindowSpec | None = None
+    aggregation: Aggregation = "first"
+    pairs: PairSpec | None = None
+    transcribe: TranscribeSpec | None = None
 
 
 @dataclass(frozen=True)

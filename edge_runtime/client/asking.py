@@ -25,7 +25,10 @@ _FIND_WITHIN_S = 1.0
 
 @dataclass(frozen=True)
 class Question:
-    """What to ask, and of whom: of `device`, else of any of `group`, else of any that offers the model."""
+    """What to ask, and of whom: of `device`, else of any of `group`, else of any that offers the model.
+
+    `user` are MQTT user properties besides those that every request has.
+    """
 
     model: str
     payload: bytes
@@ -33,6 +36,8 @@ class Question:
     device: str = ""
     group: str = ""
     stream: bool = False
+    media_type: str = JSON
+    user: tuple[tuple[str, str], ...] = ()
 
     @property
     def whom(self) -> str:
@@ -189,8 +194,8 @@ class Asking:
             qos=1,
             response_topic=self._reply_topic,
             correlation=self._post.new_try(self._box, device),
-            content_type=JSON,
-            user=(("id", question.id), ("deadline-ms", str(round(wait_s * 1000))), *stream),
+            content_type=question.media_type,
+            user=(("id", question.id), ("deadline-ms", str(round(wait_s * 1000))), *stream, *question.user),
         )
 
     def _pause(self, device: str, refusal: RemoteError, deadline: float) -> None:

@@ -88,8 +88,34 @@ class Client:
             UsageError: the model's, device's or group's name cannot be in a topic.
         """
         body = {"text": text if isinstance(text, str) else list(text), **({"truncate": True} if truncate else {})}
+        return self.request(model, body, timeout_s=timeout_s, tries=tries, group=group, request_id=request_id)
+
+    def request(
+        self,
+        model: str,
+        body: Mapping[str, Any] | bytes,
+        *,
+        media_type: str = JSON,
+        parameters: Mapping[str, str | int | float | bool] | None = None,
+        timeout_s: float = 10.0,
+        tries: int = 3,
+        group: str | None = None,
+        request_id: str | None = None,
+    ) -> Answer:
+        """Ask with a body of any form that the model takes.
+
+        Args:
+            model, timeout_s, tries, group, request_id: as for `infer`.
+            body: a JSON object, as `{"question": "...", "context": "..."}`; or a picture or sound, whole.
+            media_type: what bytes are, as `audio/wav`.
+            parameters: of a picture or sound; an object has its own.
+
+        Raises:
+            RemoteError, RequestTimeout, ModelNotFound, UsageError: as for `infer`.
+        """
+        user = (("parameters", json.dumps(parameters)),) if parameters else ()
         started = time.perf_counter_ns()
-        with self._asking(model, body, group, request_id) as asking:
+        with self._asking(model, body, group, request_id, media_type=media_type, user=user) as asking:
             reply = asking.first_reply(timeout_s, tries)
             return read_answer(reply, asking.whom, (time.perf_counter_ns() - started) // 1000)
 
@@ -182,14 +208,23 @@ class Client:
 
     @contextlib.contextmanager
     def _asking(
-        self, model: str, body: Mapping[str, Any], group: str | None, request_id: str | None, *, stream: bool = False
+        self,
+        model: str,
+        body: Mapping[str, Any] | bytes,
+        group: str | None,
+        request_id: str | None,
+        *,
+        stream: bool = False,
+        media_type: str = JSON,
+        user: tuple[tuple[str, str], ...] = (),
     ) -> Iterator[Asking]:
         device = "" if group else self._device
         for kind, word in (("model", model), ("device", device), ("group", group or "")):
             if (word or kind == "model") and not WORD.fullmatch(word):
                 raise UsageError(f"{kind} {word[:80]!r} must be 1 to 64 of A-Z a-z 0-9 _ . -")
+        payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         question = Question(
-            model, json.dumps(body).encode(), request_id or secrets.token_hex(8), device, group or "", stream
+            model, payload, request_id or secrets.token_hex(8), device, group or "", stream, media_type, user
         )
         asking = Asking(question, self._connection, self._post, self._boards, self._root, self._reply_topic)
         self._under_way[question.id] = asking

@@ -43,6 +43,8 @@ class Job:
 
     def __post_init__(self) -> None:
         longest = max(map(len, self.request.texts), default=0) + max(map(len, self.request.pairs), default=0)
+        if not self.request.texts:  # numbers, a picture, a sound: a minute of it is not as short as a moment
+            longest = self.request.size_bytes
         self.longest_tokens = longest // _CHARS_PER_TOKEN + _FRAME_TOKENS
 
     @property

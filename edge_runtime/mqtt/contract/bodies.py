@@ -61,9 +61,20 @@ def read_body(message: Message, user: Mapping[str, str], max_payload_bytes: int,
     if kind == BINARY:
         return _read_binary(message.payload, user)
     if kind in takes.media:
-        return Body({}, media_type=kind)
+        return Body(_media_fields(user), media_type=kind)
     expected = " or ".join((*CONTENT_TYPES, *sorted(takes.media)))
     raise UnsupportedMediaType(f"content type {kind[:80]!r} is not read here: send {expected}")
+
+
+def _media_fields(user: Mapping[str, str]) -> dict[str, object]:
+    """What else a request with a picture or sound says, in user properties: its parameters."""
+    told = user.get("parameters")
+    if told is None:
+        return {}
+    try:
+        return {"parameters": read_json(told.encode(errors="surrogatepass"))}
+    except BadRequest as error:
+        raise BadRequest(f"user property parameters is not a JSON object: {told[:80]!r}") from error
 
 
 def read_json(payload: bytes) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from edge_runtime.errors import BadRequest, BadTensor
 from edge_runtime.mqtt.contract.bodies import Body
-from edge_runtime.mqtt.contract.tensors import Tensor, is_text, read_named_texts, read_tensors, read_texts
+from edge_runtime.mqtt.contract.tensors import Tensor, is_text, read_named_texts, read_tensors, read_texts, read_values
 from edge_runtime.takes import INPUTS, Takes, Words
 
 Form = Literal["text", "texts", "tensors", "media"]
@@ -42,6 +42,8 @@ def read_question(body: Body, takes: Takes) -> Question:
         return Question("media")
     if "inputs" in fields:
         return _of_tensors(fields["inputs"], body, takes)
+    if takes.tensors and isinstance(values := fields.get("values"), list):
+        return Question("text", tensors=(read_values(values),))
     if takes.words in _PAIRED:
         return _of_pair(fields, takes.words)
     text = fields.get("text")
@@ -57,7 +59,7 @@ def shown(takes: Takes) -> str:
     """What to send, for people."""
     ways = [_SHOWN[takes.words]] if takes.words != "none" else []
     if takes.tensors:
-        ways.append("Open Inference Protocol inputs")
+        ways.append('Open Inference Protocol inputs, or {"values": [...]} for a model with one input')
     return " or ".join([*ways, *(f"{media} as the payload, with its content type" for media in sorted(takes.media))])
 
 

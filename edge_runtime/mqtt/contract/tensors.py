@@ -94,6 +94,18 @@ def read_named_texts(
     return tuple(read_texts([by_name[name]], binary) for name in names)
 
 
+def read_values(values: list[Any]) -> Tensor:
+    """Read plain numbers, nested as their shape is, as a tensor without a name. BadTensor: they are no such."""
+    shape: list[int] = []
+    inner: Any = values
+    while isinstance(inner, list) and len(shape) <= MAX_DIMENSIONS:
+        shape.append(len(inner))
+        inner = inner[0] if inner else 0.0
+    if len(shape) > MAX_DIMENSIONS:
+        raise BadTensor(f"values is nested deeper than {MAX_DIMENSIONS} lists")
+    return Tensor("", "FP64", tuple(shape), _packed(_flat(values, shape), "d", math.prod(shape)))
+
+
 def is_text(inputs: object) -> bool:
     """Whether inputs are one BYTES tensor."""
     return (

@@ -47,6 +47,7 @@ BODIES: list[dict[str, object]] = [
     {"query": "lamp", "documents": ["a lamp", "a door"], "id": "r"},
     {"text": "turn it on", "labels": ["light", "door"], "parameters": {"multi_label": True, "template": "It is {}."}},
     {"inputs": [{**_TEXT, "name": "question"}, {**_TEXT, "name": "context"}]},
+    {"values": [[1, 2], [3, 4.5]]},
 ]
 _HEADER = json.dumps(
     {"inputs": [{"name": "n", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}]}
@@ -66,11 +67,11 @@ KIND_OF = [*([JSON] * len(BODIES)), *([CBOR] * (len(BODIES) + 1)), BINARY, BINAR
 TOKENS = [b"[" * 50, b"{", b"]", b'"', b"\\ud800", b"NaN", b"1e999", b"-1", b"4294967296", b"9" * 30, b"\xff", b"\0"]
 TOKENS += [b"null", b"true", b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", b"\xbf", b"\xc2", b"\xfb\x7f\xf0\0\0\0\0\0\0"]
 WORDS = ["", "1", "0", "7", "low", "high", "-1", "nan", "1e400", "x" * 65, "\ud800", "\0", "#", "٣", "9" * 400, "true"]
-WORDS += [str(len(_HEADER)), str(len(_TEXTS)), "true "]
+WORDS += [str(len(_HEADER)), str(len(_TEXTS)), "true ", '{"threshold": 0.6}']
 REPLIES = [None, None, "edgert/v1/r/ann/phone", "#", "", "$SYS/x", "edgert/v1/r/", "edgert/v1/r/a\0", "homeassistant/x"]
 REPLIES += ["edgert/v1/r/" + "x" * 300, "edgert/v1/r/\ud800"]
 KINDS = [None, JSON, CBOR, BINARY, *MEDIA_TYPES, "Application/JSON; charset=utf-8", "", ";", "text/plain", "\ud800"]
-NAMES = ["id", "priority", "stream", "deadline-ms", HEADER, "other"]
+NAMES = ["id", "priority", "stream", "deadline-ms", "parameters", HEADER, "other"]
 ASKED = [TOPICS.infer("tiny"), TOPICS.infer("../x"), TOPICS.infer("a/b"), TOPICS.group_infer("kitchen", "tiny")]
 ASKED += [*map(TOPICS.control, VERBS), f"{TOPICS.base}/req/", f"{TOPICS.base}/req/erase", "", "x"]
 TAKES = [

@@ -1,0 +1,1 @@
+"""Models of numbers: any graph, asked with tensors."""

@@ -1,0 +1,1 @@
+"""Models that hear: speech or none, and what was said."""
