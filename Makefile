@@ -13,7 +13,7 @@ export EDGERT_CACHE
 
 BIN := .venv/bin
 DEMO_EXTRAS := convert,broker
-TEST_EXTRAS := convert,broker,flash,metrics,wyoming,dev
+TEST_EXTRAS := convert,broker,flash,images,metrics,wyoming,dev
 SETUP = $(PYTHON) tools/setup_venv.py $(if $(TORCH_INDEX),--torch-index '$(TORCH_INDEX)') $(if $(ALLOW_CUDA),--allow-cuda)
 
 .DEFAULT_GOAL := help
@@ -74,6 +74,7 @@ debian-packages:
 	@missing=; \
 	[ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
 	command -v mosquitto_rr >/dev/null || missing="$$missing mosquitto-clients"; \
+	command -v espeak-ng >/dev/null || missing="$$missing espeak-ng"; \
 	[ -f /usr/share/unicode/UnicodeData.txt ] || missing="$$missing unicode-data"; \
 	PATH="$$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || missing="$$missing iproute2"; \
 	ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$$missing faketime"; \

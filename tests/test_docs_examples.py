@@ -53,7 +53,8 @@ def test_commands_in_code_blocks_have_the_options_and_arguments_they_are_shown_w
 ) -> None:
     for folder in ("home-intents-minilm", "my-checkpoint"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "edgert.toml").touch()
+    for file in ("edgert.toml", "rows.npz"):
+        (tmp_path / file).touch()
     monkeypatch.chdir(tmp_path)
     for name, arguments in shown_commands(document):
         here = [argument.replace("/etc/edgert/", "") for argument in arguments]
@@ -68,7 +69,7 @@ def test_examples_in_help_texts_are_taken_and_never_write_over_their_source(
     assert len(examples) >= 5
     monkeypatch.chdir(tmp_path)
     (tmp_path / "home-intents-minilm").mkdir()
-    for file in ("my-sentences.txt", "labelled.jsonl"):
+    for file in ("my-sentences.txt", "labelled.jsonl", "rows.npz", "readings.npz", "speech.wav", "page.jpg"):
         (tmp_path / file).touch()
     for name, *arguments in examples:
         taken = command(name).make_context(name, arguments).params

@@ -96,6 +96,7 @@ def test_the_wheel_holds_the_recipes_the_character_tables_and_the_licence(wheel:
     assert recipes
     assert recipes <= names
     assert "edge_runtime/tokenizer/unicode/tables.txt" in names
+    assert {"edgert_tools/planning/boards.toml", "edgert_tools/planning/exporters.toml"} <= names
     assert f"{DIST_INFO}/licenses/LICENSE" in names
     assert "edgert = edge_runtime.__main__:run" in entry_points
 

@@ -58,6 +58,7 @@ DOWNLOADS = (
     Download("pytest, ruff, mypy, hypothesis", "dev", 31, 116),
     Download("iotcore, the embedded broker", "broker", 5, 15),
     Download("pyserial", "flash", 1, 1),
+    Download("Pillow", "images", 7, 23),
     Download("prometheus-client", "metrics", 1, 1),
     Download("wyoming", "wyoming", 1, 1),
 )

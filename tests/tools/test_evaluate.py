@@ -9,7 +9,7 @@ import pytest
 
 from edge_runtime.pipeline import open_pipeline
 from edgert_tools.budget import misses
-from edgert_tools.evaluate import Confusion, compare_embeddings, compare_labels, values_of, wilson
+from edgert_tools.evaluate import Confusion, compare_embeddings, compare_labels, interval_of_mean, values_of, wilson
 from edgert_tools.recipe import Budget
 from tests import tiny
 from tests.tools.checkpoints import TEXTS
@@ -33,6 +33,15 @@ def test_cosines_are_between_the_two_vectors_of_one_text() -> None:
     assert quality.cosine_min == pytest.approx(2**-0.5)
     assert quality.cosine_mean == pytest.approx((2 + 2**-0.5) / 3)
     assert (quality.texts, quality.truncated) == (3, 1)
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_law_where_it_holds() -> None:
+    values = np.random.default_rng(3).normal(0.5, 0.1, size=4000)
+    found, half = interval_of_mean(values), 1.96 * values.std() / 4000**0.5
+    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.15 * half)
+    assert found == interval_of_mean(values)
+    alike = interval_of_mean(np.full(20, 0.75))
+    assert (alike.low, alike.high) == (0.75, 0.75)
 
 
 def test_neighbours_are_the_nearest_other_texts() -> None:

@@ -13,9 +13,10 @@ from edge_runtime.errors import UnsupportedModel
 from edgert_tools.checkpoint import Checkpoint, open_checkpoint
 from edgert_tools.export.encoder import export_encoder
 from edgert_tools.fuse import fuse, largest_difference
-from edgert_tools.graph import inputs_of, keep_first_output, load_graph, opset_of, outputs_of, save_graph
+from edgert_tools.graph import inputs_of, keep_outputs, load_graph, opset_of, outputs_of, save_graph
 from edgert_tools.head import PREFIX, attach_head, train_head
-from edgert_tools.quantize import FACTS, quantize
+from edgert_tools.quantization.build import quantize
+from edgert_tools.quantization.scheme import facts_of
 from edgert_tools.recipe import SCHEMES, TaskName
 from tests.tools import checkpoints
 
@@ -132,7 +133,7 @@ def test_int8_is_close_and_as_batch_invariant_as_its_facts_say(fused: Path, tmp_
     assert 0 < difference.mean() < 0.05
     alone = run(file, IDS[1:2, :4], MASK[1:2, :4])
     same = float(np.abs(alone[0] - together[1, :4]).max()) < 1e-5
-    assert same == FACTS[scheme].batch_invariant
+    assert same == facts_of(scheme).batch_invariant
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -218,7 +219,7 @@ def test_only_the_first_output_and_what_it_needs_is_kept(exported: Path, tmp_pat
     model.graph.initializer.append(numpy_helper.from_array(np.ones((32, 32), np.float32), "pooler"))
     model.graph.node.append(helper.make_node("MatMul", [hidden, "pooler"], ["pooled"], name="pool"))
     model.graph.output.append(helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["b", "t", 32]))
-    keep_first_output(model)
+    keep_outputs(model)
     assert len(model.graph.node) == nodes
     assert "pooler" not in {tensor.name for tensor in model.graph.initializer}
     assert np.array_equal(run(save_graph(model, tmp_path / "kept.onnx")), before)

@@ -24,7 +24,7 @@ def written(folder: Path, text: str, name: str = "home-intents-minilm") -> Path:
 
 def test_the_recipes_that_come_along_are_read() -> None:
     assert recipe_folder() == MODELS
-    assert [recipe.name for recipe in list_recipes()] == ["all-minilm-l6-v2", "home-intents-minilm"]
+    assert [recipe.name for recipe in list_recipes()] == ["all-minilm-l6-v2", "home-intents-minilm", "pii-minilm"]
 
 
 def test_a_name_finds_its_recipe_and_never_leaves_the_folder() -> None:
@@ -47,6 +47,8 @@ def test_a_name_finds_its_recipe_and_never_leaves_the_folder() -> None:
         ('weights_sha256 = "53aa', 'weights_sha256 = "', "source.weights_sha256"),
         ('candidates = ["dynamic-s8", "nbits8-b32"]', "candidates = []", "quantize.candidates"),
         ('candidates = ["dynamic-s8"', 'candidates = ["int4"', "quantize.candidates[0]"),
+        ('"nbits8-b32"]', '"nbits8-b32", "nbits8-b32"]', "quantize.candidates[2]: 'nbits8-b32' is named twice"),
+        ('"nbits8-b32"]', '"nbits8-b32"]\npolicy = "all"', "quantize.policy: expected one of"),
         ("size_ratio = 0.30", "size_ratio = 30", "budget.size_ratio: 30"),
         ("regularization = 10.0", "regularization = 0", "head.regularization"),
         ("train_per_label = 100", "train_per_label = 0", "head.train_per_label"),
@@ -73,8 +75,9 @@ def test_any_other_setting_gives_another_hash(tmp_path: Path) -> None:
         dataclasses.replace(recipe, max_tokens=65),
         dataclasses.replace(recipe, budget=Budget(size_ratio=0.31)),
         dataclasses.replace(recipe, quantize=dataclasses.replace(recipe.quantize, candidates=("nbits8-b32",))),
+        dataclasses.replace(recipe, quantize=dataclasses.replace(recipe.quantize, policy="best")),
     ]
-    assert len({recipe.sha256(), *(other.sha256() for other in changed)}) == 4
+    assert len({recipe.sha256(), *(other.sha256() for other in changed)}) == 5
 
 
 def test_the_readme_table_says_what_the_recipes_say() -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgert_tools.evaluate import EmbedQuality, Quality
+from edgert_tools.evaluate import AnswerQuality, ClassifyQuality, EmbedQuality, Quality
 from edgert_tools.recipe import Budget
 from edgert_tools.timing import Speed
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One scheme as it was tried: size, quality, speed, and what it misses of the budget (nothing: it may ship)."""
+    """One scheme as it was tried: size, quality, speed, and what it misses of the budget (nothing: it may ship).
+
+    `peak_bytes` is the most memory of a process that answers a few texts with it, None if nobody looked.
+    """
 
     scheme: str
     size_bytes: int
@@ -20,6 +23,7 @@ class Candidate:
     quality: Quality
     speed: Speed
     misses: tuple[str, ...]
+    peak_bytes: int | None = None
 
 
 def misses(quality: Quality, size_ratio: float, budget: Budget) -> tuple[str, ...]:
@@ -37,12 +41,14 @@ def misses(quality: Quality, size_ratio: float, budget: Budget) -> tuple[str, ..
     elif quality.accuracy_drop_points is not None:
         drop = quality.accuracy_drop_points
         # A whole text is the smallest step; rounding noise of the percentage must not decide.
-        checks[f"accuracy drop {drop:.2f} points, at most {budget.accuracy_drop_points}"] = (
+        measure = quality.measure if isinstance(quality, AnswerQuality) else "accuracy"
+        checks[f"{measure} drop {drop:.2f} points, at most {budget.accuracy_drop_points}"] = (
             drop <= budget.accuracy_drop_points + 1e-9
         )
     else:
         share = quality.agreement.value
-        checks[f"same label on {share:.2%} of texts, at least {budget.agreement_min:.1%}"] = (
+        of = "pairs" if isinstance(quality, AnswerQuality) and quality.same == "order" else "texts"
+        checks[f"{_sameness(quality)} on {share:.2%} of {of}, at least {budget.agreement_min:.1%}"] = (
             share >= budget.agreement_min
         )
     return tuple(text for text, holds in checks.items() if not holds)
@@ -65,5 +71,10 @@ def in_short(quality: Quality) -> str:
     if isinstance(quality, EmbedQuality):
         return f"cosine {quality.cosine_mean:.5f} mean, {quality.cosine_min:.5f} min"
     if quality.int8_accuracy is None or quality.float_accuracy is None:
-        return f"same label on {quality.agreement.value:.2%}"
-    return f"accuracy {quality.int8_accuracy.value:.2%} (float {quality.float_accuracy.value:.2%})"
+        return f"{_sameness(quality)} on {quality.agreement.value:.2%}"
+    measure = quality.measure if isinstance(quality, AnswerQuality) else "accuracy"
+    return f"{measure} {quality.int8_accuracy.value:.2%} (float {quality.float_accuracy.value:.2%})"
+
+
+def _sameness(quality: ClassifyQuality | AnswerQuality) -> str:
+    return f"same {quality.same if isinstance(quality, AnswerQuality) else 'label'}"

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.bundle.manifest import sha256_of
+from edge_runtime.bundle.manifest import TaskSpec, sha256_of
 from edge_runtime.errors import SourceUnavailable, UnsupportedModel, UnsupportedTokenizer
 from edge_runtime.tokenizer import open_tokenizer
 from edgert_tools.recipe import Pooling, TaskName
+from edgert_tools.text_tasks import TextTaskName, spec_of, task_of
 from edgert_tools.tokenizer_sources import OWN, PATTERNS, find_source
 
 WEIGHTS = "model.safetensors"
@@ -103,9 +104,26 @@ def settings_sha256(checkpoint: Checkpoint) -> str:
 
 
 def guess_task(checkpoint: Checkpoint) -> TaskName:
-    """`classify` for a model with a sequence classification head, else `embed`."""
-    architectures = checkpoint.config.get("architectures") or ()
-    return "classify" if any(str(name).endswith("ForSequenceClassification") for name in architectures) else "embed"
+    """The task that the model's head is for; `embed` if it has none that we know."""
+    return task_of(architectures_of(checkpoint), label_names(checkpoint))
+
+
+def architectures_of(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The model's classes in transformers, as its config names them."""
+    named = checkpoint.config.get("architectures") or ()
+    return tuple(map(str, named)) if isinstance(named, list | tuple) else ()
+
+
+def asked_spec(checkpoint: Checkpoint, task: TextTaskName, max_tokens: int) -> TaskSpec:
+    """The manifest's task for a checkpoint that is asked questions, by `models/reading.py`.
+
+    Raises:
+        UnsupportedModel: its labels cannot be right for the task, or cannot be told apart.
+    """
+    labels = label_names(checkpoint)
+    if task == "token-classify":
+        _check_apart(labels)
+    return spec_of(task, labels, max_tokens)
 
 
 def labels_of(checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -117,7 +135,12 @@ def labels_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     kind = checkpoint.config.get("problem_type")
     if kind not in (None, "single_label_classification"):
         raise UnsupportedModel(f"config.json says {kind}: the board chooses one of several labels and nothing else")
-    labels = _label_names(checkpoint)
+    labels = label_names(checkpoint)
+    _check_apart(labels)
+    return labels
+
+
+def _check_apart(labels: tuple[str, ...]) -> None:
     if len(labels) < 2:
         raise UnsupportedModel(
             f"the head has {len(labels)} label, it gives a number: the board chooses among two or more"
@@ -125,10 +148,10 @@ def labels_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     twice = next((name for name in labels if labels.count(name) > 1), None)
     if twice is not None:
         raise UnsupportedModel(f"config.json names two labels {twice!r} in id2label: give each its own name")
-    return labels
 
 
-def _label_names(checkpoint: Checkpoint) -> tuple[str, ...]:
+def label_names(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """What `id2label` says, whether or not labels can be chosen by it. UnsupportedModel: it is no table of names."""
     names = checkpoint.config.get("id2label") or {}
     if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
         raise UnsupportedModel(f"config.json has id2label {str(names)[:80]!r}, expected number -> name")

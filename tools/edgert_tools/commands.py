@@ -12,10 +12,11 @@ import click
 if TYPE_CHECKING:
     from edgert_tools.convert import ConvertResult
     from edgert_tools.demo import Demo
+    from edgert_tools.existing.recipe import GraphRecipe
     from edgert_tools.recipe import Recipe
+    from edgert_tools.speech.recipe import SpeechRecipe
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for machines.")
-_SCHEMES = ("auto", "dynamic-s8", "nbits8-b32")
 
 
 @click.command()
@@ -31,8 +32,11 @@ _SCHEMES = ("auto", "dynamic-s8", "nbits8-b32")
 )
 @click.option(
     "--task",
-    type=click.Choice(["embed", "classify"]),
-    help="What the board answers. Default: classify for a model with a classification head, else embed.",
+    type=click.Choice(
+        ["embed", "classify", "token-classify", "question-answer", "rerank", "zero-shot", "tensors", "transcribe"]
+    ),
+    help="What the board answers (docs/tasks.md). Default: what the model's head is for, else embed; for an ONNX file "
+    "tensors.",
 )
 @click.option("--revision", metavar="REV", help="Commit, branch or tag of a hub id. Default: the newest commit.")
 @click.option("--name", help="The bundle's name, also its word in topics. Default: the recipe's or the model's.")
@@ -40,11 +44,15 @@ _SCHEMES = ("auto", "dynamic-s8", "nbits8-b32")
     "--data",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Own texts to judge on: .txt (a text a line), or with labels .jsonl or .tsv (text<TAB>label).",
+    help="Own texts to judge on: .txt (a text a line), or with labels .jsonl or .tsv (text<TAB>label); for a model "
+    "that is asked questions .jsonl, a request a line. For an ONNX file rows of numbers: .npz, .npy or .jsonl.",
 )
 @click.option("--max-tokens", type=click.IntRange(3), help="Longest text the board takes, in tokens.")
 @click.option(
-    "--scheme", type=click.Choice(_SCHEMES), default="auto", help="int8 scheme. auto: the first that is good enough."
+    "--scheme",
+    metavar="NAME",
+    default="auto",
+    help="int8 scheme, docs/quantization.md lists them. auto: the first that is good enough.",
 )
 @click.option("--force", is_flag=True, help="Convert again, and replace a bundle at DIR.")
 @as_json
@@ -62,15 +70,17 @@ def convert(
 ) -> None:
     """Make an int8 bundle from SOURCE, measured against the original.
 
-    SOURCE is a recipe's name (see `edgert recipes`), a folder with a Hugging Face checkpoint, or a hub id. Weights
-    must be safetensors; pickles are refused and no code of the model is run. A bundle that is not as good as its
-    budget asks is refused: exit status 1, and nothing is written.
+    SOURCE is a recipe's name (see `edgert recipes`), a folder with a Hugging Face checkpoint, a hub id, or an ONNX
+    file of any origin. Weights must be safetensors or ONNX; pickles are refused and no code of the model is run. A
+    bundle that is not as good as its budget asks is refused: exit status 1, and nothing is written. An ONNX file of
+    which no int8 form is as good and faster becomes a bundle as it is, and that is said.
 
     \b
     edgert convert home-intents-minilm -o home-intents-minilm
     edgert convert ./my-checkpoint -o my-model --data my-sentences.txt
     edgert convert org/name --revision 1110a24... -o name --scheme nbits8-b32
     edgert convert ./my-classifier -o my-intents --data labelled.jsonl
+    edgert convert model.onnx -o my-sensor --data rows.npz
     """
     from edgert_tools.convert import convert as run
     from edgert_tools.settings import Options
@@ -84,9 +94,14 @@ def convert(
 @as_json
 def recipes(as_json: bool) -> None:
     """List the recipes that `edgert convert` knows by name."""
+    from edgert_tools.existing.convert import list_graph_recipes
     from edgert_tools.recipe import list_recipes
+    from edgert_tools.speech.convert import list_speech_recipes
 
-    rows = [_recipe_row(recipe) for recipe in list_recipes()]
+    rows = [_recipe_row(recipe) for recipe in list_recipes()] + [
+        _speech_row(recipe) for recipe in list_speech_recipes()
+    ]
+    rows = sorted(rows + [_graph_row(recipe) for recipe in list_graph_recipes()], key=lambda row: row["name"])
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
@@ -152,11 +167,21 @@ def check(place: Path, corpus: Path | None, as_json: bool) -> None:
 
 
 def _words(result: ConvertResult) -> str:
+    from edgert_tools.existing.report import GraphReport
+    from edgert_tools.existing.report import summary as graph_summary
     from edgert_tools.report import summary
+    from edgert_tools.speech.report import SpeechReport
+    from edgert_tools.speech.report import summary as speech_summary
 
     if result.report is None:
         return f"{result.folder} is up to date: same source, recipe and tools (--force converts again)"
-    return f"{summary(result.report, result.manifest, result.folder)}\n  took      {result.seconds:.0f} s"
+    if isinstance(result.report, GraphReport):
+        told = graph_summary(result.report, result.manifest, result.folder)
+    elif isinstance(result.report, SpeechReport):
+        told = speech_summary(result.report, result.manifest, result.folder)
+    else:
+        told = summary(result.report, result.manifest, result.folder)
+    return f"{told}\n  took      {result.seconds:.0f} s"
 
 
 def _plain(result: ConvertResult) -> dict[str, object]:
@@ -186,6 +211,30 @@ def _recipe_row(recipe: Recipe) -> dict[str, str]:
         "licence": source.license if source else "",
         "budget": f"{quality}, size <= {budget.size_ratio:.0%}",
         "source": source.model if source else "",
+    }
+
+
+def _speech_row(recipe: SpeechRecipe) -> dict[str, str]:
+    budget, source = recipe.budget, recipe.source
+    quality = f"words wrong +{budget.loss_points} points or same transcript >= {budget.agreement_min:.0%}, else float"
+    return {
+        "name": recipe.name,
+        "task": recipe.task,
+        "licence": source.license if source else "",
+        "budget": f"{quality}, size <= {budget.size_ratio:.0%}",
+        "source": source.model if source else "",
+    }
+
+
+def _graph_row(recipe: GraphRecipe) -> dict[str, str]:
+    budget, source = recipe.budget, recipe.source
+    quality = f"cosine mean >= {budget.cosine_mean}, gap <= {budget.gap_max:.0%}, else float"
+    return {
+        "name": recipe.name,
+        "task": recipe.task,
+        "licence": source.license if source else "Apache-2.0",
+        "budget": f"{quality}, size <= {budget.size_ratio:.0%}",
+        "source": source.model if source else "trained by edgert",
     }
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge_runtime.bundle.manifest import Manifest, TaskSpec, read_bundle, sha256_of
+from edge_runtime.bundle.manifest import Manifest, TaskSpec, read_bundle, read_manifest, sha256_of
 from edge_runtime.errors import BudgetMissed, BundleError, MissingExtra, UsageError
 from edge_runtime.pipeline import open_pipeline
 from edgert_tools.budget import Candidate, misses, table
@@ -18,21 +19,32 @@ from edgert_tools.checkpoint import Checkpoint, labels_of, settings_sha256
 from edgert_tools.evaluate import FloatArray, Quality, compare_embeddings, compare_labels, values_of
 from edgert_tools.export.encoder import export_encoder
 from edgert_tools.fuse import fuse
-from edgert_tools.graph import keep_first_output, load_graph, opset_of, save_graph
+from edgert_tools.graph import keep_outputs, load_graph, opset_of, save_graph
 from edgert_tools.head import Head, attach_head, train_head
 from edgert_tools.machine import machine, tool_versions
 from edgert_tools.pack import MODEL, Parts, check_target, complete, install, pack_model, write_golden_rows
 from edgert_tools.parity import Comparison, check_parity
 from edgert_tools.progress import Say, Steps, to_stderr
-from edgert_tools.quantize import quantize
-from edgert_tools.recipe import Recipe, Scheme, find_recipe, read_recipe
+from edgert_tools.quantization.build import quantize
+from edgert_tools.quantization.calibration import encode_rows
+from edgert_tools.quantization.held_back import split_rows
+from edgert_tools.quantization.kept import KeptCandidates
+from edgert_tools.quantization.outcome import Outcome
+from edgert_tools.quantization.peak import peak_bytes
+from edgert_tools.quantization.search import Trial, search, time_by_turns
+from edgert_tools.recipe import Recipe, find_recipe, read_recipe
 from edgert_tools.report import Report, as_json, measured
 from edgert_tools.report_page import page
 from edgert_tools.settings import Options, check_positions, from_checkpoint, from_recipe
 from edgert_tools.source import open_recipe_source, open_source
+from edgert_tools.text_tasks import ASKED, FACTS
 from edgert_tools.texts import Texts, load_texts
-from edgert_tools.timing import compare_speed
+from edgert_tools.timing import Speed
 from edgert_tools.tokenizer_file import tokenizer_file
+
+if TYPE_CHECKING:
+    from edgert_tools.existing.report import GraphReport
+    from edgert_tools.speech.report import SpeechReport
 
 FLOAT = "float32"
 _NEEDED = ("torch", "transformers", "optimum.onnxruntime", "onnx", "onnx_ir", "tokenizers", "sklearn", "hassil", "tqdm")
@@ -46,7 +58,7 @@ class ConvertResult:
     folder: Path
     manifest: Manifest
     up_to_date: bool
-    report: Report | None
+    report: Report | GraphReport | SpeechReport | None
     seconds: float
 
 
@@ -75,10 +87,19 @@ def convert(
         BudgetMissed: no int8 candidate is good enough; nothing is written.
         UsageError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer: with cause and remedy.
     """
+    from edgert_tools.existing.convert import convert_existing, takes  # it needs none of what is required below
+
+    if takes(source):
+        return convert_existing(source, out, options, data=data, force=force, replace=replace, say=say)
+    from edgert_tools.speech.convert import convert_speech
+    from edgert_tools.speech.convert import takes as is_speech
+
+    if is_speech(source):
+        return convert_speech(source, out, options, data=data, force=force, replace=replace, say=say)
     start, out = time.perf_counter(), out.absolute()
     _require_extra()
     recipe = read_recipe(Path(source)) if source.endswith(".toml") else find_recipe(source)
-    steps = Steps(6 if recipe is None or recipe.head is None else 7, say)
+    steps = Steps(6 if recipe is None or (recipe.head is None and recipe.tagger is None) else 7, say)
     with steps.step(f"source {source}") as note:
         recipe, checkpoint = _resolve(source, recipe, options, note)
         lock = _lock(recipe, checkpoint, data)
@@ -88,12 +109,14 @@ def convert(
         return ConvertResult(out, known, True, None, time.perf_counter() - start)
     check_target(out, force=force or replace)
     with work_folder() as work:
-        report, manifest = _Conversion(recipe, checkpoint, lock, data, work, steps).run()
+        conversion = _kind_of(recipe)(recipe, checkpoint, lock, data, work, steps)
+        report, manifest = conversion.run()
         install(work / "bundle", out, force=force or replace)
+        conversion.kept.clear()
     return ConvertResult(out, manifest, False, report, time.perf_counter() - start)
 
 
-class _Conversion:
+class Conversion:
     """The state of one conversion; `run` is its order."""
 
     def __init__(
@@ -108,6 +131,7 @@ class _Conversion:
         self.recipe, self.checkpoint, self.lock, self.data = recipe, checkpoint, lock, data
         self.work, self.steps = work, steps
         self.keep_float: tuple[str, ...] = ()
+        self.kept = KeptCandidates({**lock, "weights_sha256": checkpoint.weights_sha256, "machine": machine()})
 
     def run(self) -> tuple[Report, Manifest]:
         """Leave the finished bundle in `work/bundle`."""
@@ -117,6 +141,8 @@ class _Conversion:
             self.texts = self._texts(note)
             self._check_labels()
             self.comparison = self._compare_tokenizer(note)
+            self.rows = encode_rows(self.tokenizer, self.calibration, self.recipe.max_tokens)
+        self._prepare()
         with steps.step("export to ONNX, float32") as note:
             body = self._export(note)
         if self.recipe.head is not None:
@@ -131,18 +157,27 @@ class _Conversion:
             self.parts = self._parts(self._plain_task())
         with steps.step(f"float32 answers on {len(self.texts.texts)} texts"):
             pack_model(self.work / FLOAT, FLOAT, self.parts)
-            self.original, _ = values_of(open_pipeline(self.work / FLOAT), self.texts.texts, "float32")
+            self._answer_original()
         with steps.step("int8, each scheme measured against float32") as note:
-            candidates = self._candidates(note)
+            outcome = self._search(note) if self.recipe.quantize.policy == "best" else self._first(note)
         with steps.step("golden rows, report, bundle"):
-            return self._finish(candidates)
+            return self._finish(outcome)
 
     def _texts(self, note: Say) -> Texts:
         texts = load_texts(self.recipe, self.data, note)
+        texts, self.calibration = split_rows(texts, self.recipe, self.data is not None)
         note(f"{len(texts.texts)} {texts.description}")
+        if self.calibration:
+            note(f"{len(self.calibration)} others to calibrate on")
         if texts.dropped:
             note("left out for too few sentences: " + ", ".join(f"{name} ({n})" for name, n in texts.dropped))
         return texts
+
+    def _prepare(self) -> None:
+        """What has to be done to the checkpoint before it is exported."""
+
+    def _answer_original(self) -> None:
+        self.original, _ = values_of(open_pipeline(self.work / FLOAT), self.texts.texts, "float32")
 
     def _compare_tokenizer(self, note: Say) -> Comparison:
         """Prove on this model's texts and on the built-in ones that the board cuts text as its makers do."""
@@ -156,7 +191,7 @@ class _Conversion:
         exported = export_encoder(self.checkpoint, task, self._folder("export"))
         file, self.fusion = fuse(exported, self.checkpoint, self.work / "export" / "fused.onnx")
         model = load_graph(file)
-        keep_first_output(model)
+        keep_outputs(model, len(FACTS[task].outputs))
         self.opset = opset_of(model)
         body = self._folder("body")
         save_graph(model, body / MODEL)
@@ -191,48 +226,76 @@ class _Conversion:
         if unknown:
             raise UsageError(f"label {unknown[0]!r} of the data is not one of the model's: {', '.join(sorted(known))}")
 
-    def _candidates(self, note: Say) -> list[Candidate]:
-        """Try the schemes in order until one is within the budget; it is the last of the list."""
+    def _first(self, note: Say) -> Outcome:
+        """Try the schemes in order until one is within the budget."""
         tried: list[Candidate] = []
         for scheme in self.recipe.quantize.candidates:
             tried.append(self._candidate(scheme))
             note(table(tried[-1:]).strip())
             if not tried[-1].misses:
-                return tried
+                return Outcome(tuple(tried), scheme, self.work / scheme)
             shutil.rmtree(self.work / scheme)
         raise BudgetMissed(
             f"no int8 scheme of {self.recipe.name} is within its budget, nothing was written:\n{table(tried)}"
         )
 
-    def _candidate(self, scheme: Scheme) -> Candidate:
+    def _search(self, note: Say) -> Outcome:
+        """Try all schemes; finished ones of a search that was interrupted are taken from the cache."""
+        trial = Trial(
+            name=self.recipe.name,
+            original=self.work / FLOAT,
+            texts=self.texts.texts,
+            budget=self.recipe.budget,
+            make=self._make,
+            judge=self._judge,
+            peak=self._peak,
+        )
+        return search(trial, self.recipe.quantize.candidates, self.kept, note, self._stopwatch)
+
+    def _candidate(self, scheme: str) -> Candidate:
         folder = self._folder(scheme)
-        quantize(self.work / FLOAT / MODEL, scheme, folder / MODEL, self.keep_float)
-        pack_model(folder, scheme, self.parts)
-        values, truncated = values_of(open_pipeline(folder), self.texts.texts, scheme)
+        self._make(scheme, folder)
         size = (folder / MODEL).stat().st_size
         ratio = size / (self.work / FLOAT / MODEL).stat().st_size
-        quality = self._compare(values, truncated)
-        float_one, int8_one = (open_pipeline(path, threads=1) for path in (self.work / FLOAT, folder))
-        speed = compare_speed(float_one, int8_one, self.texts.texts, threads=1)
+        quality = self._judge(scheme, folder)
+        speed = self._stopwatch(self.work / FLOAT, {scheme: folder}, self.texts.texts)[scheme]
         return Candidate(scheme, size, ratio, quality, speed, misses(quality, ratio, self.recipe.budget))
+
+    def _make(self, scheme: str, folder: Path) -> None:
+        """Write the scheme's bundle into an empty folder."""
+        quantize(self.work / FLOAT / MODEL, scheme, folder / MODEL, self.keep_float, self.rows)
+        pack_model(folder, scheme, self.parts)
+
+    def _judge(self, scheme: str, folder: Path) -> Quality:
+        """The quality of a bundle on the texts, through the board's pipeline."""
+        return self._compare(*values_of(open_pipeline(folder), self.texts.texts, scheme))
+
+    def _stopwatch(self, original: Path, folders: Mapping[str, Path], texts: Sequence[str]) -> Mapping[str, Speed]:
+        return time_by_turns(original, folders, texts)
+
+    def _peak(self, folder: Path) -> int | None:
+        return peak_bytes(folder, self.texts.texts)
+
+    def _write_golden(self, bundle: Path) -> None:
+        write_golden_rows(bundle, open_pipeline(bundle), self.texts.texts, self.recipe.golden_rows)
 
     def _compare(self, values: FloatArray, truncated: int) -> Quality:
         if self.recipe.task == "embed":
             return compare_embeddings(self.original, values, truncated)
         return compare_labels(self.original, values, self.parts.task.labels, self.texts.labels, truncated)
 
-    def _finish(self, candidates: list[Candidate]) -> tuple[Report, Manifest]:
-        chosen = candidates[-1]
-        bundle = (self.work / chosen.scheme).rename(self.work / "bundle")
-        pipeline = open_pipeline(bundle)
-        write_golden_rows(bundle, pipeline, self.texts.texts, self.recipe.golden_rows)
+    def _finish(self, outcome: Outcome) -> tuple[Report, Manifest]:
+        bundle = Path(shutil.copytree(outcome.folder, self.work / "bundle"))
+        sealed = read_manifest(bundle)
+        self._write_golden(bundle)
         report = Report(
             recipe=self.recipe,
-            source=pipeline.manifest.source,
+            source=sealed.source,
             task=self.parts.task,
-            candidates=tuple(candidates),
+            outcome=outcome,
             float_bytes=(self.work / FLOAT / MODEL).stat().st_size,
             data=self.texts.description,
+            calibration_texts=len(self.calibration),
             train_texts=len(self.texts.train),
             dropped=self.texts.dropped,
             fusion=self.fusion,
@@ -243,12 +306,20 @@ class _Conversion:
         )
         (bundle / "report.json").write_text(as_json(report), encoding="utf-8")
         (bundle / "report.html").write_text(page(report), encoding="utf-8")
-        return report, complete(bundle, pipeline.manifest, measured(report), self.parts)
+        return report, complete(bundle, sealed, measured(report), self.parts)
 
     def _folder(self, name: str) -> Path:
         folder = self.work / name
         folder.mkdir()
         return folder
+
+
+def _kind_of(recipe: Recipe) -> type[Conversion]:
+    if recipe.task not in ASKED:
+        return Conversion
+    from edgert_tools.asked.conversion import AskedConversion  # a Conversion itself
+
+    return AskedConversion
 
 
 def _resolve(source: str, recipe: Recipe | None, options: Options, note: Say) -> tuple[Recipe, Checkpoint]:

@@ -15,6 +15,7 @@ from edge_runtime.pipeline import Pipeline
 FloatArray = npt.NDArray[np.float32]
 
 _CONFUSIONS = 12  # most frequent ones in the report
+_RESAMPLES = 1000
 _Z95 = 1.959964  # standard deviations of a two-sided 95 % interval
 
 
@@ -23,6 +24,14 @@ class Share:
     """A share of texts with its 95 % Wilson interval."""
 
     value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a mean lies with 95 % confidence."""
+
     low: float
     high: float
 
@@ -39,6 +48,7 @@ class EmbedQuality:
     cosine_p10: float
     cosine_p50: float
     same_neighbour: Share
+    cosine_mean_interval: Interval
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,35 @@ class ClassifyQuality:
     confusions: tuple[Confusion, ...]
 
 
-Quality = EmbedQuality | ClassifyQuality
+@dataclass(frozen=True)
+class LabelScore:
+    """F1 of one label that `count` entities have: of both models."""
+
+    label: str
+    count: int
+    float_f1: float
+    int8_f1: float
+
+
+@dataclass(frozen=True)
+class AnswerQuality:
+    """How often both models say the `same` (entities, answer, order, label), and how often each is right.
+
+    `measure` is what the accuracies are: F1, exact match, ...; None where nobody knows what is right.
+    """
+
+    texts: int
+    truncated: int
+    same: str
+    agreement: Share
+    measure: str | None = None
+    float_accuracy: Share | None = None
+    int8_accuracy: Share | None = None
+    accuracy_drop_points: float | None = None
+    by_label: tuple[LabelScore, ...] = ()
+
+
+Quality = EmbedQuality | ClassifyQuality | AnswerQuality
 
 
 def values_of(pipeline: Pipeline, texts: Sequence[str], label: str) -> tuple[FloatArray, int]:
@@ -106,6 +144,7 @@ def compare_embeddings(original: FloatArray, quantized: FloatArray, truncated: i
         cosine_p10=float(p10),
         cosine_p50=float(p50),
         same_neighbour=wilson(same, len(first)),
+        cosine_mean_interval=interval_of_mean(cosines),
     )
 
 
@@ -142,6 +181,17 @@ def wilson(hits: int, total: int) -> Share:
     center = (p + z * z / (2 * total)) / (1 + z * z / total)
     half = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total)) / (1 + z * z / total)
     return Share(p, max(0.0, center - half), min(1.0, center + half))
+
+
+def interval_of_mean(values: npt.NDArray[np.float64]) -> Interval:
+    """The 95 % interval of the mean by resampling: cosines crowd below 1, so no symmetric formula fits.
+
+    Source: Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile interval).
+    """
+    rng = np.random.default_rng(0)
+    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(_RESAMPLES)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Interval(float(low), float(high))
 
 
 def _unit(vectors: FloatArray) -> npt.NDArray[np.float64]:

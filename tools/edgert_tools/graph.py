@@ -48,11 +48,11 @@ def needs_opset(model: Any, domain: str, version: int = 1) -> None:
         model.opset_import.append(helper.make_opsetid(domain, version))
 
 
-def keep_first_output(model: Any) -> None:
-    """Drop all outputs but the first, which is the one the board reads, and the nodes that only served them."""
+def keep_outputs(model: Any, count: int = 1) -> None:
+    """Drop all outputs but the first ones, which are those the board reads, and the nodes that only served the rest."""
     graph = model.graph
-    del graph.output[1:]
-    wanted = {graph.output[0].name}
+    del graph.output[count:]
+    wanted = {output.name for output in graph.output}
     kept = []
     for node in reversed(graph.node):  # nodes are sorted: every use comes after its source
         if wanted.intersection(node.output):

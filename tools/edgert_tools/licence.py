@@ -18,10 +18,11 @@ def licence_text(checkpoint: Checkpoint, recipe: Recipe) -> str:
     )
     if recipe.head:
         head += "Training sentences: templates of home-assistant-intents, licence: Apache-2.0.\n"
-    return head + "\n" + _text(checkpoint)
+    return head + "\n" + text_of_licence(checkpoint)
 
 
-def _text(checkpoint: Checkpoint) -> str:
+def text_of_licence(checkpoint: Checkpoint) -> str:
+    """The checkpoint's own licence text, or the one kept with the recipes, or where it is to be had."""
     own = next((checkpoint.folder / name for name in _FILES if (checkpoint.folder / name).is_file()), None)
     kept = recipe_folder() / "licenses" / f"{checkpoint.license}.txt"
     file = own or (kept if "/" not in checkpoint.license and kept.is_file() else None)

@@ -21,7 +21,17 @@ _TOOLS = (
     "sentencepiece",
     "tokenizers",
 )
-_OTHER_CODE = {"commands.py", "demo.py", "tokenizer_check.py", "unicode_tables"}  # do not take part in a conversion
+_OTHER_CODE = {  # does not take part in a conversion
+    "combine.py",
+    "combine_command.py",
+    "commands.py",
+    "demo.py",
+    "plan_command.py",
+    "planning",
+    "quantize_command.py",
+    "tokenizer_check.py",
+    "unicode_tables",
+}
 _HEAD_TOOLS = ("scikit-learn", "hassil", "home-assistant-intents")
 
 

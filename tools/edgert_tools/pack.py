@@ -32,6 +32,7 @@ from edgert_tools.licence import licence_text
 from edgert_tools.parity import Comparison
 from edgert_tools.quantization.scheme import facts_of
 from edgert_tools.recipe import Recipe
+from edgert_tools.text_tasks import FACTS
 
 MODEL, TOKENIZER, GOLDEN, LICENSE = "model.onnx", "tokenizer.json", "golden.json", "LICENSE.txt"
 COMPILED, BILL = "tokenizer.compiled", "sbom.json"
@@ -43,7 +44,7 @@ _EXTRA_ROLES: dict[str, Role] = {
     LICENSE: "license",
     BILL: "report",
 }
-_TASK_OUTPUT_RANK = {"embed": 3, "classify": 2}
+_OUTPUT_RANKS: dict[str, tuple[int, ...]] = {name: facts.outputs for name, facts in FACTS.items()}
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ def pack_model(folder: Path, scheme: str, parts: Parts) -> Manifest:
     shutil.copyfile(parts.tokenizer, folder / TOKENIZER)
     compiled = COMPILED if compile_tokenizer(folder / TOKENIZER, folder / COMPILED) else None
     model = load_graph(folder / MODEL)
-    rank = len(outputs_of(model)[0].shape)
-    if rank != _TASK_OUTPUT_RANK[parts.task.name]:
-        raise UnsupportedModel(f"the graph's first output has {rank} dimensions, which {parts.task.name} cannot read")
+    ranks = tuple(len(output.shape) for output in outputs_of(model))
+    if ranks != _OUTPUT_RANKS[parts.task.name]:
+        raise UnsupportedModel(f"the graph's outputs have {ranks} dimensions, which {parts.task.name} cannot read")
     recipe, checkpoint, facts = parts.recipe, parts.checkpoint, facts_of(scheme)
     manifest = Manifest(
         name=recipe.name,

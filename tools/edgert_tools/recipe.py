@@ -9,18 +9,26 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from edge_runtime.bundle.manifest import NAME
 from edge_runtime.errors import RecipeError
 from edge_runtime.strict import decode
+from edgert_tools.quantization.scheme import PATTERNS, parse_scheme
+from edgert_tools.text_tasks import TextTaskName
 
-DATASETS = {"embed": ("product-reviews",), "classify": ("home-intents", "product-reviews")}
+DATASETS: dict[str, tuple[str, ...]] = {
+    "embed": ("product-reviews",),
+    "classify": ("home-intents", "product-reviews"),
+    "token-classify": ("pii-templates", "product-reviews"),
+    "question-answer": ("product-reviews",),
+    "rerank": ("product-reviews",),
+    "zero-shot": ("product-reviews",),
+}
 
 Pooling = Literal["mean", "cls", "none"]
-TaskName = Literal["embed", "classify"]
-Scheme = Literal["dynamic-s8", "nbits8-b32"]
-SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+TaskName = TextTaskName
+SCHEMES = ("dynamic-s8", "nbits8-b32")  # tried without a recipe; quantization/scheme.py knows more
 
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (_HERE / "recipes", _HERE.parents[1] / "models")  # in the wheel, in a checkout
@@ -65,10 +73,33 @@ class HeadRecipe:
 
 
 @dataclass(frozen=True)
-class QuantizeRecipe:
-    """int8 schemes in order of preference: the first one within the budget is taken."""
+class TaggerRecipe:
+    """A token classifier to train on top of the checkpoint: a linear head, and the last `layers` of the encoder.
 
-    candidates: tuple[Scheme, ...] = SCHEMES
+    `held_back` is the least number of sentences to judge on, of templates that are not trained on; `variants` are
+    made of each sentence that is. `rate` is the learning rate of the layers, `batch` how many sentences a step takes.
+    """
+
+    data: Literal["pii-templates"]
+    held_back: int
+    variants: int
+    seed: int
+    layers: int
+    epochs: int
+    rate: float
+    batch: int
+
+
+@dataclass(frozen=True)
+class QuantizeRecipe:
+    """Which int8 schemes are tried, and which of them is taken.
+
+    `policy` "first": `candidates` are in order of preference, the first one within the budget is taken. "best": all are
+    tried, and of those within the budget and not slower than float on the machine at hand the fastest is taken.
+    """
+
+    candidates: tuple[str, ...] = SCHEMES
+    policy: Literal["first", "best"] = "first"
 
 
 @dataclass(frozen=True)
@@ -111,6 +142,7 @@ class Recipe:
     golden_rows: int = 16
     source: SourceRecipe | None = None
     head: HeadRecipe | None = None
+    tagger: TaggerRecipe | None = None
     quantize: QuantizeRecipe = QuantizeRecipe()
     budget: Budget = Budget()
     evaluate: EvaluateRecipe = EvaluateRecipe()
@@ -127,8 +159,12 @@ def recipe_folder() -> Path:
 
 
 def list_recipes() -> tuple[Recipe, ...]:
-    """All recipes that come with edgert, by name."""
-    return tuple(read_recipe(file) for file in sorted(recipe_folder().glob("*.toml")))
+    """All recipes of checkpoints that come with edgert, by name; `existing/recipe.py` has those of graphs."""
+    from edgert_tools.existing.recipe import is_graph_recipe
+    from edgert_tools.speech.recipe import is_speech_recipe
+
+    files = sorted(recipe_folder().glob("*.toml"))
+    return tuple(read_recipe(file) for file in files if not is_graph_recipe(file) and not is_speech_recipe(file))
 
 
 def find_recipe(name: str) -> Recipe | None:
@@ -187,10 +223,22 @@ def _problem(recipe: Recipe) -> str | None:
         "pooling: a classify model without a head must have 'none'": (
             recipe.task == "embed" or recipe.head is not None or recipe.pooling == "none"
         ),
+        **_scheme_checks(recipe.quantize.candidates),
         **_source_checks(recipe.source),
         **_head_checks(recipe.head),
+        "tagger: only a token-classify recipe can have one": recipe.tagger is None or recipe.task == "token-classify",
+        **_tagger_checks(recipe.tagger),
     }
     return next((problem for problem, holds in checks.items() if not holds), None)
+
+
+def _scheme_checks(candidates: tuple[str, ...]) -> dict[str, bool]:
+    checks = {}
+    for number, name in enumerate(candidates):
+        scheme, place = parse_scheme(name), f"quantize.candidates[{number}]: {name!r}"
+        checks[f"{place} is no int8 scheme, there are {PATTERNS}"] = scheme is not None and scheme.family != "float32"
+        checks[f"{place} is named twice"] = name not in candidates[:number]
+    return checks
 
 
 def _source_checks(source: SourceRecipe | None) -> dict[str, bool]:
@@ -204,6 +252,17 @@ def _source_checks(source: SourceRecipe | None) -> dict[str, bool]:
         ),
     }
     return {problem: bool(holds) for problem, holds in checks.items()}
+
+
+def _tagger_checks(tagger: TaggerRecipe | None) -> dict[str, bool]:
+    if tagger is None:
+        return {}
+    at_least = {"held_back": 1, "variants": 0, "layers": 0, "epochs": 1, "batch": 1}
+    checks = {
+        f"tagger.{name}: {getattr(tagger, name)} must be at least {least}": getattr(tagger, name) >= least
+        for name, least in at_least.items()
+    }
+    return {**checks, f"tagger.rate: {tagger.rate} is not within 0 to 1": 0 < tagger.rate < 1}
 
 
 def _head_checks(head: HeadRecipe | None) -> dict[str, bool]:

@@ -7,10 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.bundle.manifest import Manifest, Source, TaskSpec
-from edgert_tools.budget import Candidate, in_short, table
-from edgert_tools.quantize import FACTS
+from edgert_tools.budget import Candidate, in_short
+from edgert_tools.quantization.outcome import Outcome, verdicts_table
+from edgert_tools.quantization.scheme import facts_of
 from edgert_tools.recipe import Recipe
 
 SCHEMA = "edgert.report/1"
@@ -18,14 +20,15 @@ SCHEMA = "edgert.report/1"
 
 @dataclass(frozen=True)
 class Report:
-    """Everything about one conversion; the last candidate is the one in the bundle."""
+    """Everything about one conversion."""
 
     recipe: Recipe
     source: Source
     task: TaskSpec
-    candidates: tuple[Candidate, ...]
+    outcome: Outcome
     float_bytes: int
     data: str
+    calibration_texts: int
     train_texts: int
     dropped: tuple[tuple[str, int], ...]
     fusion: str
@@ -37,12 +40,14 @@ class Report:
     @property
     def chosen(self) -> Candidate:
         """The candidate in the bundle."""
-        return self.candidates[-1]
+        return self.outcome.taken
 
 
 def as_json(report: Report) -> str:
     """All of it as the text of `report.json`."""
-    plain = {"schema": SCHEMA, **dataclasses.asdict(report)}
+    plain: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(report)}
+    outcome = plain.pop("outcome")
+    plain |= {name: outcome[name] for name in ("candidates", "chosen", "pareto", "failed")}
     return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -58,6 +63,7 @@ def measured(report: Report) -> dict[str, object]:
             "int8_bytes": chosen.size_bytes,
             "ratio": round(chosen.size_ratio, 4),
         },
+        **({} if chosen.peak_bytes is None else {"peak_bytes": chosen.peak_bytes}),
         "speed": {name: _rounded(value) for name, value in dataclasses.asdict(chosen.speed).items()},
         "graph": {"opset": report.opset, "fusion": report.fusion},
         "machine": dict(report.machine),
@@ -74,10 +80,13 @@ def summary(report: Report, manifest: Manifest, folder: Path) -> str:
         f"  quality   {in_short(quality)}, on {quality.texts} texts",
         f"  speed     {speed_words(chosen)}",
     ]
-    if len(report.candidates) > 1:
-        lines += ["  refused", *("  " + line for line in table(report.candidates[:-1]).splitlines())]
-    if FACTS[chosen.scheme].caution:
-        lines.append(f"  caution   {FACTS[chosen.scheme].caution}")
+    outcome = report.outcome
+    if len(outcome.candidates) + len(outcome.failed) > 1:
+        tried = verdicts_table(outcome.candidates, outcome.failed, outcome.chosen, outcome.pareto)
+        lines += ["", *("  " + line for line in tried.splitlines())]
+        lines += ["  * no other is as good, as fast and as small", ""] if outcome.pareto else [""]
+    if facts_of(chosen.scheme).caution:
+        lines.append(f"  caution   {facts_of(chosen.scheme).caution}")
     lines += [f"  bundle    {folder}  ({manifest.size_bytes / 1e6:.1f} MB)", f"  report    {folder / 'report.html'}"]
     return "\n".join(lines)
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from edgert_tools.budget import Candidate, in_short
-from edgert_tools.evaluate import ClassifyQuality, EmbedQuality, Share
-from edgert_tools.quantize import FACTS
+from edgert_tools.evaluate import AnswerQuality, ClassifyQuality, EmbedQuality, Quality, Share
+from edgert_tools.quantization.page import tried
+from edgert_tools.quantization.scheme import facts_of
 from edgert_tools.report import Report
 
 _STYLE = """
@@ -36,15 +37,21 @@ def page(report: Report) -> str:
     parts = [
         f"<h1>{name} <small>{escape(report.recipe.version)}</small></h1>",
         f'<p class="lead">{escape(_lead(report))}</p>',
-        _section("Size", _bars(_size_bars(report))),
-        _section(*_quality(report)),
-        _section("Speed, one text at a time on one thread", _bars(_speed_bars(report.chosen)) + _speed_note(report)),
-        _section("What was tried", _tried(report)),
+        section("Size", bar_chart(_size_bars(report))),
+        section(*_quality(report)),
+        section("Speed, one text at a time on one thread", bar_chart(_speed_bars(report.chosen)) + _speed_note(report)),
+        section("What was tried", tried(report.outcome, report.recipe.budget)),
         *_confusions(report.chosen.quality),
-        _section("Where it comes from", _facts(_origin(report))),
-        _section("Measured on", _facts(report.machine)),
-        _section("Made with", _facts(report.lock)),
+        section("Where it comes from", facts_table(_origin(report))),
+        section("Measured on", facts_table(report.machine)),
+        section("Made with", facts_table(report.lock)),
     ]
+    return document(report.recipe.name, parts)
+
+
+def document(title: str, parts: Sequence[str]) -> str:
+    """A whole HTML document of parts that are HTML already."""
+    name = escape(title)
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{name}</title>'
     return f'<!doctype html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head><body>\n' + (
         "\n".join(parts) + "\n</body></html>\n"
@@ -79,7 +86,7 @@ def _speed_bars(candidate: Candidate) -> list[tuple[str, float, str, str]]:
 
 def _speed_note(report: Report) -> str:
     speed = report.chosen.speed
-    caution = FACTS[report.chosen.scheme].caution
+    caution = facts_of(report.chosen.scheme).caution
     kind, word = ("bad", "slower") if speed.ratio < 0.98 else ("", "faster" if speed.ratio > 1.02 else "as fast")
     return (
         f'<p class="{kind}">On this machine int8 is {word}: {speed.ratio:.2f} times float\'s speed, the median of '
@@ -92,6 +99,8 @@ def _quality(report: Report) -> tuple[str, str]:
     quality = report.chosen.quality
     if isinstance(quality, EmbedQuality):
         return "Likeness of int8 and float vectors", _embedding_quality(quality)
+    if isinstance(quality, AnswerQuality):
+        return "Answers", answer_quality(quality)
     return "Labels", _label_quality(quality)
 
 
@@ -106,8 +115,12 @@ def _embedding_quality(quality: EmbedQuality) -> str:
     # The whole bar is cosine 0.98 to 1: from 0 all bars would look full.
     bars = [(name, max(0.0, (value - 0.98) / 0.02), f"{value:.5f}", "int8") for name, value in rows.items()]
     neighbour = _share(quality.same_neighbour)
-    note = f"Cosine of both vectors of a text; bars run from 0.98 to 1. Same nearest other text: {neighbour}."
-    return _bars(bars) + f"<p>{escape(note)}</p>"
+    between = f"{quality.cosine_mean_interval.low:.5f} to {quality.cosine_mean_interval.high:.5f}"
+    note = (
+        f"Cosine of both vectors of a text; bars run from 0.98 to 1. 95 % interval of the mean: {between}. "
+        f"Same nearest other text: {neighbour}."
+    )
+    return bar_chart(bars) + f"<p>{escape(note)}</p>"
 
 
 def _label_quality(quality: ClassifyQuality) -> str:
@@ -123,32 +136,38 @@ def _label_quality(quality: ClassifyQuality) -> str:
             f"<p>int8 loses {quality.accuracy_drop_points:.2f} percentage points; each label counted the same it is "
             f"right on {quality.mean_label_accuracy:.1%}. In brackets: 95 % interval.</p>"
         )
-    return _bars(bars) + note
+    return bar_chart(bars) + note
 
 
-def _tried(report: Report) -> str:
-    rows = []
-    for candidate in report.candidates:
-        verdict = "; ".join(candidate.misses) or "within the budget, taken"
-        kind = "bad" if candidate.misses else "good"
-        rows.append(
-            f"<tr><td>{escape(candidate.scheme)}</td><td class=n>{candidate.size_bytes / 1e6:.1f} MB</td>"
-            f"<td>{escape(in_short(candidate.quality))}</td><td class=n>{candidate.speed.ratio:.2f}x</td>"
-            f'<td class="{kind}">{escape(verdict)}</td></tr>'
-        )
-    head = "<tr><th>scheme<th class=n>size<th>quality<th class=n>speed<th>verdict</tr>"
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
+def answer_quality(quality: AnswerQuality) -> str:
+    """How often int8 says the same, and how often both are right, overall and by label."""
+    bars = [(f"same {quality.same}", quality.agreement.value, _share(quality.agreement), "int8")]
+    note = ""
+    if quality.float_accuracy and quality.int8_accuracy:
+        bars = [
+            (f"float32 {quality.measure}", quality.float_accuracy.value, _share(quality.float_accuracy), "float"),
+            (f"int8 {quality.measure}", quality.int8_accuracy.value, _share(quality.int8_accuracy), "int8"),
+            *bars,
+        ]
+        note = f"<p>int8 loses {quality.accuracy_drop_points:.2f} points. In brackets: 95 % interval.</p>"
+    rows = "".join(
+        f"<tr><td>{escape(one.label)}</td><td class=n>{one.count}</td><td class=n>{one.float_f1:.1%}</td>"
+        f"<td class=n>{one.int8_f1:.1%}</td></tr>"
+        for one in quality.by_label
+    )
+    head = "<tr><th>label<th class=n>entities<th class=n>float32 F1<th class=n>int8 F1</tr>"
+    return bar_chart(bars) + note + (f'<div class="wide"><table>{head}{rows}</table></div>' if rows else "")
 
 
-def _confusions(quality: EmbedQuality | ClassifyQuality) -> list[str]:
-    if isinstance(quality, EmbedQuality) or not quality.confusions:
+def _confusions(quality: Quality) -> list[str]:
+    if not isinstance(quality, ClassifyQuality) or not quality.confusions:
         return []
     rows = "".join(
         f"<tr><td>{escape(item.label)}</td><td>{escape(item.taken_for)}</td><td class=n>{item.count}</td></tr>"
         for item in quality.confusions
     )
     head = "<tr><th>is<th>taken for<th class=n>texts</tr>"
-    return [_section("What int8 gets wrong most", f'<div class="wide"><table>{head}{rows}</table></div>')]
+    return [section("What int8 gets wrong most", f'<div class="wide"><table>{head}{rows}</table></div>')]
 
 
 def _origin(report: Report) -> dict[str, object]:
@@ -162,6 +181,8 @@ def _origin(report: Report) -> dict[str, object]:
         "graph": f"opset {report.opset}; {report.fusion}",
         "judged on": report.data,
     }
+    if report.calibration_texts:
+        facts["calibrated on"] = f"{report.calibration_texts} other texts"
     if report.train_texts:
         facts["classifier trained on"] = f"{report.train_texts} sentences, {len(report.task.labels)} labels"
     if report.dropped:
@@ -173,18 +194,20 @@ def _share(share: Share) -> str:
     return f"{share.value:.2%} ({share.low:.1%} to {share.high:.1%})"
 
 
-def _section(title: str, body: str) -> str:
+def section(title: str, body: str) -> str:
+    """A heading, and HTML below it."""
     return f"<h2>{escape(title)}</h2>\n{body}"
 
 
-def _facts(facts: Mapping[str, object]) -> str:
+def facts_table(facts: Mapping[str, object]) -> str:
+    """Names and values as a table."""
     rows = "".join(
         f"<tr><td>{escape(str(k))}</td><td><code>{escape(str(v))}</code></td></tr>" for k, v in facts.items()
     )
     return f'<div class="wide"><table class="facts">{rows}</table></div>'
 
 
-def _bars(rows: Sequence[tuple[str, float, str, str]]) -> str:
+def bar_chart(rows: Sequence[tuple[str, float, str, str]]) -> str:
     """Horizontal bars: (name, length 0 to 1, words at the end, colour)."""
     height = _ROW * len(rows)
     words = ", ".join(f"{name} {text}" for name, _, text, _ in rows)

@@ -6,27 +6,39 @@ import dataclasses
 import re
 from dataclasses import dataclass
 
-from edge_runtime.errors import UnsupportedModel, UsageError
+from edge_runtime.errors import UsageError
 from edgert_tools.checkpoint import (
+    MOST_TOKENS,
     Checkpoint,
+    architectures_of,
+    asked_spec,
     guess_max_tokens,
     guess_pooling,
     guess_task,
     labels_of,
     positions_of,
 )
-from edgert_tools.recipe import QuantizeRecipe, Recipe, Scheme, TaskName, check_recipe
+from edgert_tools.quantization.scheme import SEARCHED
+from edgert_tools.recipe import QuantizeRecipe, Recipe, TaskName, check_recipe
+from edgert_tools.text_tasks import ASKED, check_head
+
+_MOST_TOKENS = {"question-answer": 384}  # what such models are trained with, and transformers gives them
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `edgert convert` was given beside SOURCE and the output folder; None: not given."""
+    """What `edgert convert` was given beside SOURCE and the output folder; None: not given.
+
+    `search`: try all `schemes` (none: those of `SEARCHED`) and take the best, as `edgert quantize` does.
+    """
 
     task: TaskName | None = None
     revision: str | None = None
     name: str | None = None
     max_tokens: int | None = None
-    scheme: Scheme | None = None
+    scheme: str | None = None
+    search: bool = False
+    schemes: tuple[str, ...] = ()
 
 
 def from_recipe(recipe: Recipe, options: Options) -> Recipe:
@@ -46,21 +58,20 @@ def from_checkpoint(checkpoint: Checkpoint, options: Options) -> Recipe:
     """Settings for a checkpoint without a recipe: what its files say, and the default budget.
 
     Raises:
-        UnsupportedModel: its pooling, its labels, or a classifier asked of a model without one.
+        UnsupportedModel: its pooling, its labels, or a task that its head is not for.
     """
-    can_classify = guess_task(checkpoint) == "classify"
     task = options.task or guess_task(checkpoint)
-    if task == "classify" and not can_classify:
-        named = checkpoint.config.get("architectures")
-        raise UnsupportedModel(f"config.json names {named}, which has no classification head: use --task embed")
+    check_head(task, architectures_of(checkpoint))
     if task == "classify":
         labels_of(checkpoint)
+    elif task in ASKED:
+        asked_spec(checkpoint, task, MOST_TOKENS)
     pooling, normalize = guess_pooling(checkpoint) if task == "embed" else ("none", False)
     recipe = Recipe(
         name=_plain_name(checkpoint.model),
         version="1.0.0",
         task=task,
-        max_tokens=guess_max_tokens(checkpoint),
+        max_tokens=min(guess_max_tokens(checkpoint), _MOST_TOKENS.get(task, MOST_TOKENS)),
         pooling=pooling,
         normalize=normalize,
     )
@@ -81,6 +92,9 @@ def _with_options(recipe: Recipe, options: Options) -> Recipe:
         recipe = dataclasses.replace(recipe, max_tokens=options.max_tokens)
     if options.scheme is not None:
         recipe = dataclasses.replace(recipe, quantize=QuantizeRecipe(candidates=(options.scheme,)))
+    if options.search:
+        candidates = tuple(dict.fromkeys(options.schemes)) or SEARCHED
+        recipe = dataclasses.replace(recipe, quantize=QuantizeRecipe(candidates, "best"))
     return check_recipe(recipe)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from edge_runtime.pipeline import Pipeline
 
 TEXTS, ROUNDS = 12, 9
+
+Asked = TypeVar("Asked")
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,40 @@ class Speed:
 
 def compare_speed(original: Pipeline, quantized: Pipeline, texts: Sequence[str], threads: int) -> Speed:
     """Time both pipelines (opened with `threads`) on a few of the texts, from short to long, one after the other."""
+    return compare_speeds(original, {"": quantized}, texts, threads)[""]
+
+
+def compare_speeds(
+    original: Pipeline, quantized: Mapping[str, Pipeline], texts: Sequence[str], threads: int
+) -> dict[str, Speed]:
+    """The same for many by name: in each round and for each text all take their turn, so they can be compared too."""
     ordered = sorted(texts, key=len)
     sample = [ordered[index * len(ordered) // TEXTS] for index in range(TEXTS)]
-    for pipeline in (original, quantized):
-        pipeline.run(sample[-1:], truncate=True)  # the first run allocates
-    pairs = [(_seconds(original, text), _seconds(quantized, text)) for _ in range(ROUNDS) for text in sample]
+    return compare_runs(_run(original), {name: _run(one) for name, one in quantized.items()}, sample, threads)
+
+
+def compare_runs(
+    original: Callable[[Asked], object],
+    quantized: Mapping[str, Callable[[Asked], object]],
+    sample: Sequence[Asked],
+    threads: int,
+) -> dict[str, Speed]:
+    """The same for anything that can be asked something; the last of the sample is the longest."""
+    for run in (original, *quantized.values()):
+        run(sample[-1])  # the first run allocates
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in quantized}
+    for asked in (asked for _ in range(ROUNDS) for asked in sample):
+        before = _seconds(original, asked)
+        for name, run in quantized.items():
+            pairs[name].append((before, _seconds(run, asked)))
+    return {name: _speed(measured, threads) for name, measured in pairs.items()}
+
+
+def _run(pipeline: Pipeline) -> Callable[[str], object]:
+    return lambda text: pipeline.run([text], truncate=True)
+
+
+def _speed(pairs: Sequence[tuple[float, float]], threads: int) -> Speed:
     return Speed(
         threads=threads,
         pairs=len(pairs),
@@ -42,7 +74,7 @@ def compare_speed(original: Pipeline, quantized: Pipeline, texts: Sequence[str],
     )
 
 
-def _seconds(pipeline: Pipeline, text: str) -> float:
+def _seconds(run: Callable[[Asked], object], asked: Asked) -> float:
     start = time.perf_counter()
-    pipeline.run([text], truncate=True)
+    run(asked)
     return time.perf_counter() - start

@@ -8,18 +8,17 @@ from pathlib import Path
 from edge_runtime.errors import UnsupportedModel
 from edgert_tools.checkpoint import Checkpoint
 from edgert_tools.quiet import quiet
-from edgert_tools.recipe import TaskName
+from edgert_tools.text_tasks import FACTS, TextTaskName
 
-_EXPORT_TASKS = {"embed": "feature-extraction", "classify": "text-classification"}
 _READ = (".json", ".txt", ".safetensors")  # a pickle beside them is not even seen
 
 
-def export_encoder(checkpoint: Checkpoint, task: TaskName, work: Path) -> Path:
+def export_encoder(checkpoint: Checkpoint, task: TextTaskName, work: Path) -> Path:
     """Export as float32 ONNX with free batch and token dimensions, on the CPU, running no code of the checkpoint.
 
     Args:
         checkpoint: the folder; only its JSON, text and safetensors files are given to the exporter.
-        task: `embed` exports the body (first output: last hidden state), `classify` the whole model (logits).
+        task: `embed` exports the body (first output: last hidden state), every other the whole model (logits).
         work: an empty folder for the exporter's files.
 
     Raises:
@@ -38,7 +37,7 @@ def export_encoder(checkpoint: Checkpoint, task: TaskName, work: Path) -> Path:
             main_export(
                 str(staged),
                 output=exported,
-                task=_EXPORT_TASKS[task],
+                task=FACTS[task].export,
                 library_name="transformers",
                 device="cpu",
                 trust_remote_code=False,
@@ -52,14 +51,14 @@ def export_encoder(checkpoint: Checkpoint, task: TaskName, work: Path) -> Path:
     return exported / "model.onnx"
 
 
-def _missing_weights(staged: Path, task: TaskName) -> list[str]:
+def _missing_weights(staged: Path, task: TextTaskName) -> list[str]:
     """Names of the tensors that transformers would fill at random with no more than a warning."""
     import transformers
 
-    kinds = {"embed": transformers.AutoModel, "classify": transformers.AutoModelForSequenceClassification}
-    _, loading = kinds[task].from_pretrained(str(staged), output_loading_info=True, trust_remote_code=False)
+    loader = getattr(transformers, FACTS[task].loader)
+    _, loading = loader.from_pretrained(str(staged), output_loading_info=True, trust_remote_code=False)
     # A pooler works on the hidden state, which is what `embed` exports; many checkpoints come without one.
-    return sorted(name for name in loading["missing_keys"] if task == "classify" or "pooler." not in name)
+    return sorted(name for name in loading["missing_keys"] if task != "embed" or "pooler." not in name)
 
 
 def _stage(folder: Path, staged: Path) -> Path:

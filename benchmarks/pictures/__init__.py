@@ -1,0 +1,1 @@
+"""Pictures that benchmarks make, and the peers that read them."""

@@ -1,0 +1,1 @@
+"""Data and extra parts for recipes of models that read pictures."""
