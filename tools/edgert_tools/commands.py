@@ -202,7 +202,7 @@ def _recipe_row(recipe: Recipe) -> dict[str, str]:
     quality = (
         f"cosine mean >= {budget.cosine_mean}, min >= {budget.cosine_min}"
         if recipe.task == "embed"
-        else f"accuracy drop <= {budget.accuracy_drop_points} points"
+        else f"{'F1' if recipe.tagger else 'accuracy'} drop <= {budget.accuracy_drop_points} points"
     )
     source = recipe.source
     return {
