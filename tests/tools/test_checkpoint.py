@@ -166,11 +166,17 @@ def test_a_head_that_does_not_choose_one_of_its_labels_is_refused(
     copy = Path(shutil.copytree(classifier_folder, tmp_path / "copy"))
     edit(copy / "config.json", **values)
     with pytest.raises(UnsupportedModel, match=says):
-        from_checkpoint(opened(copy), Options())
+        from_checkpoint(opened(copy), Options(task="classify"))
+
+
+def test_a_head_of_one_label_ranks(classifier_folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(classifier_folder, tmp_path / "copy"))
+    edit(copy / "config.json", id2label={"0": "LABEL_0"})
+    assert from_checkpoint(opened(copy), Options()).task == "rerank"
 
 
 def test_a_classifier_is_not_made_of_a_model_without_a_head(bert_folder: Path) -> None:
-    with pytest.raises(UnsupportedModel, match="--task embed"):
+    with pytest.raises(UnsupportedModel, match="use another --task"):
         from_checkpoint(opened(bert_folder), Options(task="classify"))
 
 

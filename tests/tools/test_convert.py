@@ -50,6 +50,7 @@ def test_a_folder_becomes_a_bundle_that_the_board_runs(bert_folder: Path, tmp_pa
         "model.onnx",
         "report.html",
         "report.json",
+        "sbom.json",
         "tokenizer.compiled",
         "tokenizer.json",
     ]

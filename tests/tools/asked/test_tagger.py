@@ -14,7 +14,7 @@ from edgert_tools.recipe import TaggerRecipe
 from tests.tools import checkpoints
 from tests.tools.checkpoints import unheard
 
-SETTINGS = TaggerRecipe("pii-templates", held_back=1, variants=0, seed=3, layers=1, epochs=6, rate=3e-3, batch=8)
+SETTINGS = TaggerRecipe("pii-templates", held_back=1, variants=0, seed=3, layers=2, epochs=40, rate=3e-3, batch=8)
 PLACES, THINGS = ("kitchen", "Kitchens"), ("light", "lamp", "blind")
 
 

@@ -134,7 +134,8 @@ class _Conversion:
             original.mkdir()
             self.graphs = export_whisper(self.found.checkpoint.folder, original)
             self.original = pack(original, FLOAT, facts_of(FLOAT), self.parts)
-            note(f"{self.graphs.size_bytes / 1e6:.1f} MB")
+            self.float_bytes = self.graphs.size_bytes  # now: its folder may become the bundle
+            note(f"{self.float_bytes / 1e6:.1f} MB")
         with steps.step(f"int8, each scheme measured against float32 on {len(self.speech)} sounds") as note:
             choice = self._choose(_Choice("", original, self.original, facts_of(FLOAT)), note)
             note(f"{choice.scheme}: {choice.why}")
@@ -184,7 +185,7 @@ class _Conversion:
         return dataclasses.replace(original, why=why, tried=tuple(tried))
 
     def _tried(self, name: str, made: Graphs, compared: Compared) -> Tried:
-        ratio = made.size_bytes / self.graphs.size_bytes
+        ratio = made.size_bytes / self.float_bytes
         found = misses(compared.quality, ratio, compared.speed, self.recipe.budget)
         return Tried(name, made.size_bytes, ratio, compared.quality, compared.speed, found)
 
@@ -200,7 +201,7 @@ class _Conversion:
             why=choice.why,
             facts=choice.facts,
             tried=choice.tried,
-            float_bytes=self.graphs.size_bytes,
+            float_bytes=self.float_bytes,
             data=self.data,
             machine=machine(),
             lock=self.lock,
