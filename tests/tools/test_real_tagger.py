@@ -13,7 +13,7 @@ from edge_runtime.models.texts.reading import Words
 from edge_runtime.selftest import run_golden
 from tests.conftest import converted
 
-SENTENCE = "My name is Laura Bennett and my card number is 4539 1488 0343 6467."
+SENTENCE = "My name is Laura Bennett and my card number is 4539148803436467."
 
 
 @pytest.fixture(scope="module")
