@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.config import Config
 from edge_runtime.documents import document_message, info_document, model_document
+from edge_runtime.model import takes_of
 from edge_runtime.mqtt.contract import CONTENT_TYPES
 from edge_runtime.mqtt.homeassistant import HomeAssistant, ModelFacts
 from edge_runtime.mqtt.message import Message
@@ -90,5 +91,10 @@ class Announcer:
 
     def _describe(self) -> None:
         if self._home is not None:
-            facts = [ModelFacts(one.name, one.version, one.task.name == "classify") for one, _ in self._models()]
+            facts = [_facts_of(manifest) for manifest, _ in self._models()]
             self._publish(self._home.description(sorted(facts, key=lambda fact: fact.name)))
+
+
+def _facts_of(manifest: Manifest) -> ModelFacts:
+    classifies, reads_texts = manifest.task.name == "classify", takes_of(manifest).words == "text"
+    return ModelFacts(manifest.name, manifest.version, classifies, reads_texts=reads_texts)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_runtime import __version__
 from edge_runtime.announcer import Announcer
+from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.config import Config
 from edge_runtime.engine import import_engine
 from edge_runtime.engine.memory import ModelShelf, default_budget_mb, process_rss_mb
@@ -90,7 +91,7 @@ class Daemon:
                 Every(MEMORY_LOOK_S, self._look_at_memory),
             ]
         )
-        self.rules.rules.check({manifest.name: manifest.task.labels for manifest, _ in self.keeper.models})
+        self.rules.rules.check({manifest.name: _labels(manifest) for manifest, _ in self.keeper.models})
 
     def _connection(self, address: BrokerAddress) -> Connection:
         config = self.config
@@ -198,6 +199,11 @@ class Daemon:
 
     def _health(self) -> dict[str, object]:
         return {"live": True, "ready": self.connection.ready, "queued": self.service.queued}
+
+
+def _labels(manifest: Manifest) -> tuple[str, ...]:
+    """The labels by which a rule can look at a model: one that has labels for anything but a text gives none."""
+    return manifest.task.labels if manifest.task.name == "classify" else ()
 
 
 def _threads(config: Config) -> int:

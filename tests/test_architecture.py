@@ -65,7 +65,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"edge_runtime.bundle", "edge_runtime.config", "edge_runtime.model", "edge_runtime.tasks"},
     "edge_runtime.announcer": LEAVES
     | WIRE
-    | {"edge_runtime.documents", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.mqtt.homeassistant"},
+    | {"edge_runtime.documents", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.model"}
+    | {"edge_runtime.mqtt.homeassistant"},
     "edge_runtime.verbs": LEAVES
     | WIRE
     | {"edge_runtime.documents", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.keeper"}

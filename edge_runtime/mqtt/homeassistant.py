@@ -39,12 +39,13 @@ class NewerBundle:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What Home Assistant shows of a model; `classifies`: its answer is a label."""
+    """What Home Assistant shows of a model; `classifies`: its answer is a label; `reads_texts`: it can be asked so."""
 
     name: str
     version: str
     classifies: bool
     newer: NewerBundle | None = None
+    reads_texts: bool = True
 
 
 class HomeAssistant:
@@ -203,18 +204,23 @@ class HomeAssistant:
                 "icon": "mdi:tag",
             },
         )
-        ask = {
-            "command_topic": self._topics.infer(model.name),
-            # to_json writes quotes, line feeds and other characters as JSON needs them.
-            "command_template": "{{ {'text': value} | to_json }}",
-            "icon": "mdi:message-question",
-        }
-        yield f"{key}_ask", {"platform": "text", "name": f"Ask {model.name}", **ask}
-        yield f"{key}_notify", {"platform": "notify", "name": f"Ask {model.name}", **ask}
+        if model.reads_texts:
+            ask = self._ask(model.name)
+            yield f"{key}_ask", {"platform": "text", **ask}
+            yield f"{key}_notify", {"platform": "notify", **ask}
         if model.classifies:
             yield f"{key}_answer", self._answer(model.name)
         if model.newer:
             yield f"{key}_update", self._update(model.name, model.newer)
+
+    def _ask(self, name: str) -> Component:
+        return {
+            "name": f"Ask {name}",
+            "command_topic": self._topics.infer(name),
+            # to_json writes quotes, line feeds and other characters as JSON needs them.
+            "command_template": "{{ {'text': value} | to_json }}",
+            "icon": "mdi:message-question",
+        }
 
     def _answer(self, name: str) -> Component:
         answer = self._topics.shared_reply(name)

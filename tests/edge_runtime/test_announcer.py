@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from edge_runtime.announcer import BIRTH_PAUSE_S, Announcer
-from edge_runtime.bundle.manifest import Manifest
+from edge_runtime.bundle.manifest import Manifest, TaskSpec
 from edge_runtime.config import Config
 from edge_runtime.mqtt.homeassistant import HomeAssistant
 from edge_runtime.mqtt.message import Message
@@ -107,3 +107,15 @@ def test_without_home_assistant_nothing_is_said_to_it() -> None:
     assert not told.announcer.heard(BIRTH)
     assert told.announcer.subscriptions == []
     assert all(message.topic.startswith("edgert/") for message in told.messages)
+
+
+def test_home_assistant_is_offered_a_text_field_only_for_models_that_read_texts() -> None:
+    told = Told()
+    pictures = tiny.manifest("classify", "two")
+    told.models.append((dataclasses.replace(pictures, task=TaskSpec("image-classify", ("cat", "dog"))), True))
+    told.announcer.everything()
+    home = told.last("homeassistant/device/edgert_hub/config")
+    assert home is not None
+    asked = {key for key in home["components"] if key.endswith(("_ask", "_notify"))}
+    assert asked == {"one_ask", "one_notify"}
+    assert "two_version" in home["components"]

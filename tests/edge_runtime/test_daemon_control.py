@@ -12,10 +12,15 @@ from typing import Any
 
 import pytest
 
+from edge_runtime.bundle.manifest import read_bundle
+from edge_runtime.config import Config
+from edge_runtime.daemon import Daemon
+from edge_runtime.errors import ConfigError
 from edge_runtime.mqtt.broker import RunningBroker, mosquitto
 from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics, Verb
+from edge_runtime.rules.rule import Rule
 from tests import served, tiny
 from tests.brokers import NEED_MOSQUITTO, PlainMosquitto
 
@@ -229,3 +234,14 @@ def test_rules_turn_what_sensors_say_into_events(bundles: Path, tmp_path: Path) 
             house.stop()
     finally:
         broker.kill()
+
+
+def test_a_rule_cannot_look_at_a_model_that_reads_no_texts(tmp_path: Path) -> None:
+    pytest.importorskip("PIL", reason="Pillow is not installed")
+    from tests.tiny_pictures import write_classifier
+
+    name = read_bundle(write_classifier(tmp_path / "colours")).name
+    rule = Rule(name="seen", topic="door/picture", model=name, events="each")
+    config = Config(device="hub", bundles=(str(tmp_path / "colours"),), rules=(rule,))
+    with pytest.raises(ConfigError, match=f"model '{name}' gives no labels"):
+        Daemon(config)
