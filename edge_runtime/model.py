@@ -148,9 +148,7 @@ KINDS: dict[str, Kind] = {
     "ocr": Kind("edge_runtime.models.pictures.ocr:open_ocr", _PICTURES),
     "tensors": Kind("edge_runtime.models.numbers.tensors:open_tensors", Takes(tensors=True, words="none")),
     "transcribe": Kind("edge_runtime.models.sound.transcribe:open_transcribe", _SOUND),
-    "voice-activity": Kind(
-        "edge_runtime.models.sound.voice_activity:open_voice_activity", Takes(frozenset({"audio/wav"}), words="none")
-    ),
+    "voice-activity": Kind("edge_runtime.models.sound.voice_activity:open_voice_activity", _SOUND),
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from edge_runtime.errors import UsageError
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.topics import Topics
+from edge_runtime.takes import Takes, Words
 
 log = logging.getLogger("edgert")
 
@@ -62,8 +63,26 @@ def find_broker(given: str | None) -> str:
     return given or os.environ.get("EDGERT_BROKER_URL") or _noted() or DEFAULT_URL
 
 
+# A request for each kind of words, as `edgert ask` takes it and as JSON.
+_EXAMPLES: dict[Words, tuple[list[str], dict[str, object]]] = {
+    "text": (["turn on the kitchen light"], {"text": "turn on the kitchen light"}),
+    "question": (
+        ["--question", "where is it warm?", "--context", "It is warm in the kitchen."],
+        {"question": "where is it warm?", "context": "It is warm in the kitchen."},
+    ),
+    "query": (
+        ["--query", "heating", "the light is on", "the radiator is warm"],
+        {"query": "heating", "documents": ["the light is on", "the radiator is warm"]},
+    ),
+    "labels": (
+        ["it is cold in here", "--labels", "heating,light"],
+        {"text": "it is cold in here", "labels": ["heating", "light"]},
+    ),
+}
+
+
 def lines_to_try(
-    address: BrokerAddress, topics: Topics, model: str, *, only_mqtt_5: bool, noted: bool = True
+    address: BrokerAddress, topics: Topics, model: str, takes: Takes, *, only_mqtt_5: bool, noted: bool = True
 ) -> list[str]:
     """Commands that a person can paste into another terminal.
 
@@ -71,23 +90,31 @@ def lines_to_try(
         address: the broker with a client's login; for a unix socket only edgert's own client is shown.
         topics: of the device.
         model: the model to ask.
+        takes: what it can be asked with.
         only_mqtt_5: the broker takes no MQTT 3.1.1 clients.
         noted: whether edgert's client finds the broker by itself.
     """
-    text = "turn on the kitchen light"
     told = "" if noted else f" --broker {shlex.quote(address.url())}"
-    lines = [f"edgert ask {model} {shlex.quote(text)}{told}"]
-    if address.scheme == "unix":
+    arguments, request = _EXAMPLES.get(takes.words, (_file_of(takes), None))
+    lines = [f"edgert ask {model} {shlex.join(arguments)}{told}"]
+    if address.scheme == "unix" or request is None:  # a file as payload needs its content type: edgert's client has it
         return lines
     login = f"-u {shlex.quote(address.username)} -P {shlex.quote(address.password)} " if address.username else ""
     where = f"-h {address.host} -p {address.port} {login}"
     reply = topics.reply(address.username or "anonymous", "shell")
-    body = shlex.quote(json.dumps({"text": text}))
+    body = shlex.quote(json.dumps(request))
     lines.append(f"mosquitto_rr {where}-V 5 -t {topics.infer(model)} -e {reply} -m {body}")
     if not only_mqtt_5:
         lines.append(f"mosquitto_sub {where}-t {topics.shared_reply(model)} &")
         lines.append(f"mosquitto_pub {where}-t {topics.infer(model)} -m {body}")
     return lines
+
+
+def _file_of(takes: Takes) -> list[str]:
+    """The option of `edgert ask` for a model that reads no words, with a file to put one's own in the place of."""
+    if takes.tensors:
+        return ["--tensors", "numbers.npz"]
+    return ["--wav", "sound.wav"] if "audio/wav" in takes.media else ["--image", "picture.jpg"]
 
 
 def _noted() -> str | None:

@@ -58,7 +58,12 @@ def up(bundles: tuple[Path, ...], broker: str | None, device: str | None, config
         def tell(daemon: Daemon) -> None:
             model, only_mqtt_5 = next(iter(daemon.models)), running.kind == "embedded"
             lines = lines_to_try(
-                running.client_address, daemon.topics, model, only_mqtt_5=only_mqtt_5, noted=note is not None
+                running.client_address,
+                daemon.topics,
+                model,
+                daemon.keeper.takes(model),
+                only_mqtt_5=only_mqtt_5,
+                noted=note is not None,
             )
             click.echo("\nReady. In another terminal:\n\n  " + "\n  ".join(lines) + "\n\nCtrl-C stops it.", err=True)
 

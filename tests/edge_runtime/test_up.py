@@ -15,6 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.commands.ask import ask
+from edge_runtime.model import KINDS
+from edge_runtime.mqtt.address import BrokerAddress
+from edge_runtime.mqtt.contract import parse
+from edge_runtime.mqtt.message import Message
+from edge_runtime.mqtt.topics import Topics
+from edge_runtime.up import lines_to_try
 from tests import served, tiny
 from tests.brokers import started
 
@@ -182,3 +189,24 @@ def test_without_a_place_for_the_note_the_lines_to_paste_name_the_broker(
         process.terminate()
         process.communicate(timeout=WAIT_S)
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize("task", sorted(KINDS))
+def test_the_lines_to_paste_ask_a_model_what_it_can_be_asked(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes, topics = KINDS[task].takes, Topics("hub")
+    lines = lines_to_try(BrokerAddress("mqtt", "127.0.0.1", 1883), topics, "tiny", takes, only_mqtt_5=False)
+    for file in ("numbers.npz", "sound.wav", "picture.jpg"):
+        (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path)
+    program, name, *arguments = shlex.split(lines[0])
+    assert (program, name) == ("edgert", "ask")
+    ask.make_context("ask", arguments)  # raises click's UsageError
+    if takes.words == "none":
+        assert len(lines) == 1
+        return
+    payloads = [shlex.split(line.removesuffix("&"))[-1].encode() for line in lines if " -m " in line]
+    assert len(payloads) == 2
+    for payload in payloads:
+        parse(Message(topics.infer("tiny"), payload), topics, 1 << 20, lambda _: takes)  # raises Refused
