@@ -23,9 +23,7 @@ from pathlib import Path
 from benchmarks.corpora import corpus
 from benchmarks.pictures.pages import Page, fonts_in, pages
 from benchmarks.table import show
-from edge_runtime.bundle.golden import GoldenQuestion
-from edge_runtime.model import Model, open_model
-from edge_runtime.selftest import GoldenAsked
+from edge_runtime.model import Model, PlainAsked, open_model
 
 APP = Path(__file__).resolve().parent / "pictures" / "rapidocr_app.py"
 FONTS = Path("/usr/share/fonts")
@@ -138,11 +136,10 @@ def edits(a: str, b: str) -> int:
 
 
 def _ours(model: Model, rendered: Sequence[Page]) -> list[list[Line]]:
-    import base64
 
     found = []
     for page in rendered:
-        asked = GoldenAsked(GoldenQuestion((), raw64=base64.b64encode(page.png).decode(), media_type="image/png"))
+        asked = PlainAsked(raw=page.png, media_type="image/png")
         row = model.answer([asked]).answers[0].rows()[0]
         found.append(_lines(row["lines"]))
     return found

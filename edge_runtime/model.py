@@ -7,19 +7,20 @@ file in `edge_runtime/models/`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+import numpy as np
+
+from edge_runtime.bundle.golden import GoldenQuestion, GoldenTensor
 from edge_runtime.bundle.manifest import Manifest, read_bundle
 from edge_runtime.bundle.variants import for_targets
 from edge_runtime.engine.processor import targets_here
+from edge_runtime.errors import UnsupportedModel
 from edge_runtime.takes import TEXTS_ONLY, Takes
-from edge_runtime.tasks import OutputTensor
-
-if TYPE_CHECKING:
-    import numpy as np
+from edge_runtime.tasks import NUMPY_TYPES, OutputTensor
 
 
 class NumberTensor(Protocol):
@@ -75,6 +76,58 @@ class Asked(Protocol):
     @property
     def parameters(self) -> Mapping[str, str | int | float | bool]:
         """What else was said on how to answer; a model ignores what it does not know."""
+
+
+@dataclass(frozen=True)
+class PlainAsked:
+    """A request with no message around it; its fields are those of `Asked`."""
+
+    texts: Sequence[str] = ()
+    pairs: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    truncate: bool = False
+    tensors: Sequence[NumberTensor] = ()
+    raw: bytes | None = None
+    media_type: str | None = None
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """A recorded input as a request would bring it."""
+
+    recorded: GoldenTensor
+
+    @property
+    def name(self) -> str:
+        return self.recorded.name
+
+    @property
+    def datatype(self) -> str:
+        return self.recorded.datatype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.recorded.shape
+
+    def array(self) -> np.ndarray[Any, Any]:
+        kind = NUMPY_TYPES.get(self.datatype)
+        if kind is None:
+            raise UnsupportedModel(f"golden input {self.name!r} is of datatype {self.datatype[:20]!r}")
+        return np.array(self.recorded.data, kind).reshape(self.shape)
+
+
+def asked_again(question: GoldenQuestion) -> PlainAsked:
+    """A recorded question as a request. BundleError: its picture or sound is damaged."""
+    return PlainAsked(
+        texts=question.texts,
+        pairs=question.pairs,
+        labels=question.labels,
+        parameters=question.parameters,
+        tensors=[_Numbers(recorded) for recorded in question.inputs],
+        raw=question.raw,
+        media_type=question.media_type,
+    )
 
 
 class Answer(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 
 from edge_runtime.bundle.golden import GoldenQuestion, GoldenRow, GoldenTensor, read_golden
 from edge_runtime.errors import GoldenMismatch, UnsupportedModel
-from edge_runtime.model import Model
+from edge_runtime.model import Model, asked_again
 from edge_runtime.pipeline import Pipeline
-from edge_runtime.tasks import NUMPY_TYPES, FloatArray, OutputTensor
+from edge_runtime.tasks import FloatArray, OutputTensor
 
 # int8 kernels differ between cores: per-channel dynamic int8 gave the same values to 4e-8 from Cortex-A72 to x86,
 # the 8-bit block format rounds activations in blocks. A wrong kernel is off by far more (0.3 to 0.8 cosine).
@@ -28,74 +27,6 @@ class SelfTest:
     rows: int
     measure: str
     worst: float
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """A recorded input as a request would bring it."""
-
-    tensor: GoldenTensor
-
-    @property
-    def name(self) -> str:
-        return self.tensor.name
-
-    @property
-    def datatype(self) -> str:
-        return self.tensor.datatype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.tensor.shape
-
-    def array(self) -> np.ndarray[Any, Any]:
-        kind = NUMPY_TYPES.get(self.tensor.datatype)
-        if kind is None:
-            raise UnsupportedModel(f"golden input {self.name!r} is of datatype {self.datatype[:20]!r}")
-        return np.array(self.tensor.data, kind).reshape(self.shape)
-
-
-@dataclass(frozen=True)
-class GoldenAsked:
-    """A recorded question as a request would bring it."""
-
-    question: GoldenQuestion
-    truncate: bool = False
-
-    @property
-    def texts(self) -> Sequence[str]:
-        """The recorded texts."""
-        return self.question.texts
-
-    @property
-    def pairs(self) -> Sequence[str]:
-        """What stands beside them."""
-        return self.question.pairs
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """What to choose from."""
-        return self.question.labels
-
-    @property
-    def tensors(self) -> Sequence[_Numbers]:
-        """Numbers."""
-        return [_Numbers(tensor) for tensor in self.question.inputs]
-
-    @property
-    def raw(self) -> bytes | None:
-        """A picture or sound."""
-        return self.question.raw
-
-    @property
-    def media_type(self) -> str | None:
-        """What `raw` is."""
-        return self.question.media_type
-
-    @property
-    def parameters(self) -> Mapping[str, str | int | float | bool]:
-        """How to answer."""
-        return self.question.parameters
 
 
 def run_golden(model: Model, folder: Path) -> SelfTest:
@@ -147,7 +78,7 @@ def _compare(pipeline: Pipeline, row: GoldenRow) -> float:
 
 def _ask(model: Model, number: int, question: GoldenQuestion) -> float:
     """Ask a recorded question; the smallest cosine of the answer's numbers to the recorded ones."""
-    outputs = model.answer([GoldenAsked(question)]).answers[0].tensors()
+    outputs = model.answer([asked_again(question)]).answers[0].tensors()
     if [output.name for output in outputs] != [recorded.name for recorded in question.outputs]:
         raise GoldenMismatch(f"golden question {number} gives {[output.name for output in outputs]}")
     return min(_same(number, one, recorded) for one, recorded in zip(outputs, question.outputs, strict=True))

@@ -17,8 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge_runtime.bundle.golden import GoldenQuestion, GoldenTensor, write_questions
 from edge_runtime.bundle.manifest import Limits, Manifest, ModelSpec, Role, Source, TaskSpec, TensorSpec, seal_bundle
 from edge_runtime.bundle.picture_specs import ImageSpec
-from edge_runtime.model import Model, open_model
-from edge_runtime.selftest import GoldenAsked
+from edge_runtime.model import Model, PlainAsked, open_model
 
 pytest.importorskip("PIL", reason="Pillow is not installed: pip install 'edgert[images]'")
 from PIL import Image, ImageDraw
@@ -50,11 +49,11 @@ def plain(colour: str, size: tuple[int, int] = (40, 30), format: str = "JPEG") -
     return encoded(Image.new("RGB", size, colour), format)
 
 
-def asked(raw: bytes, media_type: str | None = "image/png", **parameters: str | int | float | bool) -> GoldenAsked:
+def asked(
+    raw: bytes | None, media_type: str | None = "image/png", **parameters: str | int | float | bool
+) -> PlainAsked:
     """A request with a picture."""
-    return GoldenAsked(
-        GoldenQuestion((), raw64=base64.b64encode(raw).decode(), media_type=media_type, parameters=parameters)
-    )
+    return PlainAsked(raw=raw, media_type=media_type, parameters=parameters)
 
 
 def manifest(

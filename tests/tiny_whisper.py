@@ -6,7 +6,6 @@ as its bound says, and every token of it depends on all of the sound and on the 
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge_runtime.bundle.golden import GoldenQuestion
 from edge_runtime.bundle.manifest import Source
-from edge_runtime.selftest import GoldenAsked
+from edge_runtime.model import PlainAsked
 from edgert_tools.existing.spoken_sample import as_wav
 
 RATE = 16000
@@ -46,11 +44,9 @@ def wav(samples: FloatArray) -> bytes:
     return as_wav(samples, RATE)
 
 
-def asked(raw: bytes | None, *, truncate: bool = False, **parameters: str | int | float | bool) -> GoldenAsked:
+def asked(raw: bytes | None, *, truncate: bool = False, **parameters: str | int | float | bool) -> PlainAsked:
     """A request with a sound."""
-    raw64 = base64.b64encode(raw or b"").decode()
-    question = GoldenQuestion((), raw64=raw64, media_type="audio/wav", parameters=parameters)
-    return GoldenAsked(question, truncate)
+    return PlainAsked(raw=raw, media_type="audio/wav", parameters=parameters, truncate=truncate)
 
 
 def write_checkpoint(folder: Path, *, multilingual: bool = True, seed: int = 0) -> Path:

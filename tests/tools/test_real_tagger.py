@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from edge_runtime.bundle.manifest import read_bundle
-from edge_runtime.model import Model, open_model
-from edge_runtime.models.texts.reading import Words
+from edge_runtime.model import Model, PlainAsked, open_model
 from edge_runtime.selftest import run_golden
 from tests.conftest import converted
 
@@ -27,7 +26,7 @@ def model(pii_bundle: Path) -> Model:
 
 
 def found(model: Model, text: str) -> list[tuple[str, str]]:
-    (row,) = model.answer([Words(texts=[text])]).answers[0].rows()
+    (row,) = model.answer([PlainAsked(texts=[text])]).answers[0].rows()
     entities: Any = row["entities"]
     return [(one["label"], one["text"]) for one in entities]
 

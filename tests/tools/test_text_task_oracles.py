@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_runtime.model import Model
+from edge_runtime.model import Model, PlainAsked
 from edge_runtime.models.texts.entities import AGGREGATIONS
-from edge_runtime.models.texts.reading import Words
 from tests import tiny
 from tests.tools.asked_models import float_model, oracle, write_asked_checkpoint
 
@@ -30,8 +29,8 @@ def texts_of(words: int, count: int, seed: int, pieces: Sequence[str] = PIECES) 
 
 def ask(model: Model, **asked: Any) -> Mapping[str, Any]:
     """One request's answer as JSON data."""
-    model.check(Words(**asked))
-    return model.answer([Words(**asked)]).answers[0].rows()[0]
+    model.check(PlainAsked(**asked))
+    return model.answer([PlainAsked(**asked)]).answers[0].rows()[0]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from edge_runtime.bundle.golden import read_golden
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.engine import Session, open_session
 from edge_runtime.errors import BadRequest, BadTensor, UnsupportedModel
-from edge_runtime.model import Answered, Asked
+from edge_runtime.model import Answered, Asked, asked_again
 from edge_runtime.models.numbers.tensor_inputs import (
     NAMELESS,
     Arrays,
@@ -25,7 +25,6 @@ from edge_runtime.models.numbers.tensor_inputs import (
     shares_rows,
     shown,
 )
-from edge_runtime.selftest import GoldenAsked
 from edge_runtime.tasks import DATATYPES, NUMPY_TYPES, OutputTensor
 
 Array = np.ndarray[Any, Any]
@@ -135,7 +134,7 @@ def first_question(folder: Path, manifest: Manifest) -> Asked | None:
     """The first golden question of a bundle, to warm up with; None if it has none."""
     entry = manifest.file_of("golden")
     questions = read_golden(folder / entry.path).questions if entry else ()
-    return GoldenAsked(questions[0]) if questions else None
+    return asked_again(questions[0]) if questions else None
 
 
 def _batches(feeds: Sequence[Arrays], most_rows: int) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +16,7 @@ from edge_runtime.model import Answer, Answered, Asked
 Prepared = TypeVar("Prepared")
 
 
-class PictureModel(Generic[Prepared]):
+class PictureModel(ABC, Generic[Prepared]):
     """The stages of an answer are the subclass's: `prepare`, `run`, `finish`."""
 
     joins = False
@@ -49,20 +50,25 @@ class PictureModel(Generic[Prepared]):
             answer_ns += time.perf_counter_ns() - ran_at
         return Answered(answers, encode_ns, run_ns, answer_ns)
 
+    @abstractmethod
+    def warm_up(self) -> None:
+        """Run once: the first run allocates."""
+
+    @abstractmethod
     def check_parameters(self, asked: Asked) -> None:
         """Refuse parameters that cannot be followed."""
 
+    @abstractmethod
     def prepare(self, asked: Asked) -> Prepared:
         """Decode the picture and make the graph's input."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run(self, prepared: Prepared) -> Any:
         """Run the graph."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self, asked: Asked, prepared: Prepared, outputs: Any) -> Answer:
         """Read the outputs."""
-        raise NotImplementedError
 
 
 def image_spec(manifest: Manifest) -> ImageSpec:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.manifest import Limits, Manifest, TaskSpec
 from edge_runtime.bundle.text_specs import WindowSpec
 from edge_runtime.errors import BadRequest, UnsupportedModel
-from edge_runtime.model import Answer, Asked
+from edge_runtime.model import Answer, Asked, PlainAsked
 from edge_runtime.models.parameters import word_of
-from edge_runtime.models.texts.reading import Reader, Row, Taken, Words, open_reader
+from edge_runtime.models.texts.reading import Reader, Row, Taken, open_reader
 from edge_runtime.models.texts.text_windows import of_whole_text, places_of, windows_of_text
 from edge_runtime.models.texts.words import without_blanks, word_starts
 from edge_runtime.tasks import FloatArray, OutputTensor
@@ -77,7 +77,7 @@ class EntitiesTask:
     """A label for each token of a text, put together to entities."""
 
     outputs: tuple[int, ...] = (3,)
-    example = Words(texts=("warm up",), truncate=True)
+    example = PlainAsked(texts=("warm up",), truncate=True)
 
     def __init__(self, spec: TaskSpec, limits: Limits) -> None:
         if len(spec.labels) < 2:

@@ -6,8 +6,8 @@ A task says which rows a request makes and what their outputs mean; running them
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,27 +16,13 @@ import numpy as np
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.engine import Array, Session, open_session
 from edge_runtime.errors import UnsupportedModel
-from edge_runtime.model import Answer, Answered, Asked, NumberTensor
+from edge_runtime.model import Answer, Answered, Asked, PlainAsked
 from edge_runtime.pipeline import open_bundle_tokenizer
 from edge_runtime.tasks import FloatArray
 from edge_runtime.tokenizer import Encoded, Tokenizer
 
 _FEEDS = ("input_ids", "attention_mask", "token_type_ids")
 _TOKENS_TOGETHER = 2048  # of one run, padding included: more is no faster on a CPU, and attention takes its square
-
-
-@dataclass(frozen=True)
-class Words:
-    """A request in plain words, with no message around it; the names are those of `Asked`."""
-
-    texts: Sequence[str] = ()
-    pairs: Sequence[str] = ()
-    labels: Sequence[str] = ()
-    parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
-    truncate: bool = False
-    tensors: Sequence[NumberTensor] = ()
-    raw: bytes | None = None
-    media_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ class ReadingTask(Protocol):
     """
 
     outputs: tuple[int, ...]
-    example: Words
+    example: PlainAsked
 
     def check(self, asked: Asked) -> None:
         """Refuse, at no cost, what cannot be answered. BadRequest: why not."""

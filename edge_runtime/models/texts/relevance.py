@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.manifest import Limits, Manifest, TaskSpec
 from edge_runtime.bundle.text_specs import PairSpec
 from edge_runtime.errors import BadRequest, UnsupportedModel
-from edge_runtime.model import Answer, Asked
+from edge_runtime.model import Answer, Asked, PlainAsked
 from edge_runtime.models.parameters import whole_number
-from edge_runtime.models.texts.reading import Reader, Row, Taken, Words, open_reader
+from edge_runtime.models.texts.reading import Reader, Row, Taken, open_reader
 from edge_runtime.tasks import OutputTensor
 from edge_runtime.tokenizer import Tokenizer, Truncation
 
@@ -51,7 +51,7 @@ class RelevanceTask:
     """One logit a pair, or two of which one says "relevant"."""
 
     outputs: tuple[int, ...] = (2,)
-    example = Words(texts=("warm up",), pairs=("warm up",), truncate=True)
+    example = PlainAsked(texts=("warm up",), pairs=("warm up",), truncate=True)
 
     def __init__(self, spec: TaskSpec, limits: Limits) -> None:
         if spec.pairs is None:

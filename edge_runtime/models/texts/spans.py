@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from edge_runtime.bundle.manifest import Limits, Manifest, TaskSpec
 from edge_runtime.bundle.text_specs import WindowSpec
 from edge_runtime.errors import BadRequest
-from edge_runtime.model import Answer, Asked
+from edge_runtime.model import Answer, Asked, PlainAsked
 from edge_runtime.models.parameters import flag, whole_number
-from edge_runtime.models.texts.reading import Reader, Row, Taken, Words, open_reader
+from edge_runtime.models.texts.reading import Reader, Row, Taken, open_reader
 from edge_runtime.models.texts.text_windows import Window, places_of, windows_of_context
 from edge_runtime.models.texts.words import without_blanks, word_starts
 from edge_runtime.tasks import OutputTensor
@@ -83,7 +83,7 @@ class AnswerTask:
     """Start and end logits of the tokens of question and context."""
 
     outputs: tuple[int, ...] = (2, 2)
-    example = Words(texts=("?",), pairs=("warm up",), truncate=True)
+    example = PlainAsked(texts=("?",), pairs=("warm up",), truncate=True)
 
     def __init__(self, spec: TaskSpec, limits: Limits) -> None:
         self._limits, self._windows = limits, spec.windows or WindowSpec()

@@ -14,9 +14,9 @@ import numpy as np
 
 from edge_runtime.bundle.manifest import Limits, Manifest, TaskSpec
 from edge_runtime.errors import BadRequest, UnsupportedModel
-from edge_runtime.model import Answer, Asked
+from edge_runtime.model import Answer, Asked, PlainAsked
 from edge_runtime.models.parameters import flag, text_of, whole_number
-from edge_runtime.models.texts.reading import Reader, Row, Taken, Words, open_reader
+from edge_runtime.models.texts.reading import Reader, Row, Taken, open_reader
 from edge_runtime.models.texts.relevance import logit_of, sigmoid
 from edge_runtime.tasks import OutputTensor
 from edge_runtime.tokenizer import Tokenizer, Truncation
@@ -49,7 +49,7 @@ class ZeroShotTask:
     """Logits of a text and a sentence: entailment, contradiction and perhaps neither."""
 
     outputs: tuple[int, ...] = (2,)
-    example = Words(texts=("warm up",), labels=("a",), parameters={"template": PLACE}, truncate=True)
+    example = PlainAsked(texts=("warm up",), labels=("a",), parameters={"template": PLACE}, truncate=True)
 
     def __init__(self, spec: TaskSpec, limits: Limits) -> None:
         if spec.pairs is None or spec.pairs.negative is None:

@@ -10,9 +10,8 @@ import pytest
 
 from edge_runtime.bundle.manifest import Limits, TaskSpec
 from edge_runtime.errors import BadRequest, InputTooLong, UnsupportedModel
-from edge_runtime.model import Model, open_model
+from edge_runtime.model import Model, PlainAsked, open_model
 from edge_runtime.models.texts.entities import tags_of
-from edge_runtime.models.texts.reading import Words
 from tests.edge_runtime.models.tiny_readers import write_reader
 
 LONG = Limits(max_tokens=200, max_texts=4)
@@ -25,14 +24,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 def found(model: Model, text: str, **parameters: Any) -> list[tuple[str, str]]:
     """Label and words of each entity; that its span is where its words are is checked on the way."""
-    (row,) = model.answer([Words(texts=[text], parameters=parameters)]).answers[0].rows()
+    (row,) = model.answer([PlainAsked(texts=[text], parameters=parameters)]).answers[0].rows()
     entities: Any = row["entities"]
     assert all(text[one["start"] : one["end"]] == one["text"] for one in entities)
     return [(one["label"], one["text"]) for one in entities]
 
 
 def test_an_entity_has_its_label_score_and_span(model: Model) -> None:
-    (row,) = model.answer([Words(texts=["  turn on the Kitchen light"])]).answers[0].rows()
+    (row,) = model.answer([PlainAsked(texts=["  turn on the Kitchen light"])]).answers[0].rows()
     assert row == {
         "entities": [
             {"label": "ROOM", "score": 0.990182, "start": 14, "end": 21, "text": "Kitchen"},
@@ -77,14 +76,14 @@ def test_a_long_text_gives_what_one_window_over_all_of_it_gives(model: Model, tm
 
 def test_several_texts_are_answered_each_by_itself(model: Model) -> None:
     texts = ["the kitchen", "", "turn on " * 12 + "the blind", "off"]
-    answer = model.answer([Words(texts=texts)]).answers[0]
-    alone = [model.answer([Words(texts=[text])]).answers[0].rows()[0] for text in texts]
+    answer = model.answer([PlainAsked(texts=texts)]).answers[0]
+    alone = [model.answer([PlainAsked(texts=[text])]).answers[0].rows()[0] for text in texts]
     assert answer.rows() == alone
     assert answer.truncated == (False,) * 4
 
 
 def test_the_tensors_say_the_same(model: Model) -> None:
-    answer = model.answer([Words(texts=["off", "the kitchen light lamp"])]).answers[0]
+    answer = model.answer([PlainAsked(texts=["off", "the kitchen light lamp"])]).answers[0]
     tensors = {tensor.name: list(tensor.data) for tensor in answer.tensors()}
     assert tensors["text_index"] == [1, 1]
     assert (tensors["label"], tensors["text"]) == (["ROOM", "THING"], ["kitchen", "light lamp"])
@@ -93,7 +92,7 @@ def test_the_tensors_say_the_same(model: Model) -> None:
 
 
 def test_requests_run_together_get_what_each_gets_alone(model: Model) -> None:
-    asked = [Words(texts=["kitchens"], parameters={"aggregation": how}) for how in ("first", "simple")]
+    asked = [PlainAsked(texts=["kitchens"], parameters={"aggregation": how}) for how in ("first", "simple")]
     together = [one.rows() for one in model.answer(asked).answers]
     assert together == [model.answer([one]).answers[0].rows() for one in asked]
     assert together[0] != together[1]
@@ -112,15 +111,15 @@ def test_rows_of_a_model_whose_answer_depends_on_neighbours_are_run_alone(
             return run(feeds)
 
         monkeypatch.setattr(reader._session, "run", counted)
-        reader.answer([Words(texts=["on", "off the light"])])
+        reader.answer([PlainAsked(texts=["on", "off the light"])])
     assert seen == [(2, 5), (1, 3), (1, 5)]
 
 
 def test_a_text_of_too_many_windows_is_refused_or_cut(model: Model) -> None:
     text = "turn on the kitchen light " * 40
     with pytest.raises(InputTooLong, match="text is 200 tokens, this model takes 64"):
-        model.answer([Words(texts=["off", text])])
-    answer = model.answer([Words(texts=["off", text], truncate=True)]).answers[0]
+        model.answer([PlainAsked(texts=["off", text])])
+    answer = model.answer([PlainAsked(texts=["off", text], truncate=True)]).answers[0]
     assert answer.truncated == (False, True)
     assert len(answer.rows()[1]["entities"]) == 2 * 64 // 5  # type: ignore[arg-type]
 
@@ -128,13 +127,13 @@ def test_a_text_of_too_many_windows_is_refused_or_cut(model: Model) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (Words(), "0 texts"),
-        (Words(texts=["on"] * 5), "1 to 4"),
-        (Words(texts=["on"], parameters={"aggregation": "last"}), "aggregation is 'last', expected one of first"),
-        (Words(texts=["on"], parameters={"aggregation": True}), "aggregation"),
+        (PlainAsked(), "0 texts"),
+        (PlainAsked(texts=["on"] * 5), "1 to 4"),
+        (PlainAsked(texts=["on"], parameters={"aggregation": "last"}), "aggregation is 'last', expected one of first"),
+        (PlainAsked(texts=["on"], parameters={"aggregation": True}), "aggregation"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_at_no_cost(model: Model, asked: Words, words: str) -> None:
+def test_what_cannot_be_answered_is_refused_at_no_cost(model: Model, asked: PlainAsked, words: str) -> None:
     with pytest.raises(BadRequest, match=words):
         model.check(asked)
 
@@ -150,4 +149,4 @@ def test_tags_of_longer_schemes_are_understood_where_they_are_used() -> None:
 def test_a_bundle_whose_labels_do_not_fit_is_refused(tmp_path: Path, labels: tuple[str, ...]) -> None:
     folder = write_reader(tmp_path / "b", "token-classify", spec=TaskSpec("token-classify", labels))
     with pytest.raises(UnsupportedModel, match="labels"):
-        open_model(folder).answer([Words(texts=["on"])])
+        open_model(folder).answer([PlainAsked(texts=["on"])])

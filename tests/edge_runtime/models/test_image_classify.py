@@ -74,6 +74,8 @@ def test_each_picture_of_several_gets_its_own_answer(model: ImageClassifyModel) 
 
 def test_no_picture_and_a_damaged_one_are_refused(model: ImageClassifyModel) -> None:
     with pytest.raises(BadRequest, match="there is no picture"):
+        model.check(asked(None))
+    with pytest.raises(BadPicture, match="no bytes"):
         model.check(asked(b""))
     with pytest.raises(BadPicture, match="payload of 4 bytes"):
         model.answer([asked(b"oops")])

@@ -11,8 +11,7 @@ import pytest
 from edge_runtime.bundle.manifest import Limits, TaskSpec
 from edge_runtime.bundle.text_specs import PairSpec
 from edge_runtime.errors import BadRequest, InputTooLong, UnsupportedModel
-from edge_runtime.model import Model, open_model
-from edge_runtime.models.texts.reading import Words
+from edge_runtime.model import Model, PlainAsked, open_model
 from tests.edge_runtime.models.tiny_readers import write_reader
 
 
@@ -32,13 +31,13 @@ def chooser(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def rank(model: Model, documents: list[str], *, truncate: bool = False, **parameters: Any) -> Any:
-    asked = Words(texts=["on?"], pairs=documents, parameters=parameters, truncate=truncate)
+    asked = PlainAsked(texts=["on?"], pairs=documents, parameters=parameters, truncate=truncate)
     model.check(asked)
     return model.answer([asked]).answers[0].rows()[0]["results"]
 
 
 def choose(model: Model, labels: list[str], text: str = "the house", **parameters: Any) -> Any:
-    asked = Words(texts=[text], labels=labels, parameters=parameters)
+    asked = PlainAsked(texts=[text], labels=labels, parameters=parameters)
     model.check(asked)
     return model.answer([asked]).answers[0].rows()[0]
 
@@ -76,12 +75,12 @@ def test_a_long_document_is_refused_or_cut_and_says_so(ranker: Model) -> None:
     first, second = rank(ranker, documents, truncate=True)
     assert first == {"index": 0, "score": pytest.approx(sigmoid(2), abs=1e-6)}
     assert (second["index"], second["truncated"]) == (1, True)
-    answer = ranker.answer([Words(texts=["on?"], pairs=documents, truncate=True)]).answers[0]
+    answer = ranker.answer([PlainAsked(texts=["on?"], pairs=documents, truncate=True)]).answers[0]
     assert answer.truncated == (True,)
 
 
 def test_the_tensors_of_a_ranking_say_the_same(ranker: Model) -> None:
-    answer = ranker.answer([Words(texts=["on?"], pairs=["off", "light"])]).answers[0]
+    answer = ranker.answer([PlainAsked(texts=["on?"], pairs=["off", "light"])]).answers[0]
     index, score = answer.tensors()
     assert (index.datatype, list(index.data)) == ("INT64", [1, 0])
     assert list(score.data) == pytest.approx([sigmoid(1), sigmoid(-2)], abs=1e-6)
@@ -90,13 +89,16 @@ def test_the_tensors_of_a_ranking_say_the_same(ranker: Model) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (Words(texts=["on?"]), "0 documents"),
-        (Words(texts=["on?"], pairs=["a"] * 5), "1 to 4"),
-        (Words(texts=["on?"], pairs=["a"], parameters={"top": 5}), "top is '5', expected a whole number from 1 to 4"),
-        (Words(texts=["on?"], pairs=["a"], parameters={"top": 1.5}), "top"),
+        (PlainAsked(texts=["on?"]), "0 documents"),
+        (PlainAsked(texts=["on?"], pairs=["a"] * 5), "1 to 4"),
+        (
+            PlainAsked(texts=["on?"], pairs=["a"], parameters={"top": 5}),
+            "top is '5', expected a whole number from 1 to 4",
+        ),
+        (PlainAsked(texts=["on?"], pairs=["a"], parameters={"top": 1.5}), "top"),
     ],
 )
-def test_what_cannot_be_ranked_is_refused_at_no_cost(ranker: Model, asked: Words, words: str) -> None:
+def test_what_cannot_be_ranked_is_refused_at_no_cost(ranker: Model, asked: PlainAsked, words: str) -> None:
     with pytest.raises(BadRequest, match=words):
         ranker.check(asked)
 
@@ -132,14 +134,14 @@ def test_the_text_is_cut_and_never_the_label(chooser: Model) -> None:
     text, labels = "the " * 40, ["kitchen", "light"]
     with pytest.raises(InputTooLong):
         choose(chooser, labels, text, template="{}")
-    asked = Words(texts=[text], labels=labels, parameters={"template": "{}"}, truncate=True)
+    asked = PlainAsked(texts=[text], labels=labels, parameters={"template": "{}"}, truncate=True)
     answer = chooser.answer([asked]).answers[0]
     assert answer.truncated == (True,)
     assert answer.rows()[0]["score"] == pytest.approx(1 / (1 + math.exp(-1)), abs=1e-6)
 
 
 def test_the_tensors_of_labels_say_the_same(chooser: Model) -> None:
-    answer = chooser.answer([Words(texts=["on"], labels=["light", "kitchen"], parameters={"top": 1})]).answers[0]
+    answer = chooser.answer([PlainAsked(texts=["on"], labels=["light", "kitchen"], parameters={"top": 1})]).answers[0]
     label, score = answer.tensors()
     assert list(label.data) == ["kitchen"]
     assert list(score.data) == pytest.approx([1 / (1 + math.exp(-1))], abs=1e-6)
@@ -148,17 +150,17 @@ def test_the_tensors_of_labels_say_the_same(chooser: Model) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (Words(texts=["on"]), "0 labels"),
-        (Words(texts=["on"], labels=list("abcde")), "1 to 4"),
-        (Words(texts=["on"], labels=["a", "a"]), "comes twice"),
-        (Words(texts=["on"], labels=["a", " "]), "empty"),
-        (Words(texts=["on"], labels=["a"], parameters={"template": "It is so."}), "a sentence with {}"),
-        (Words(texts=["on"], labels=["a"], parameters={"template": 3}), "template is '3', expected a text"),
-        (Words(texts=["on"], labels=["a"], parameters={"multi_label": "yes"}), "true or false"),
-        (Words(texts=["on"], labels=["a"], parameters={"top": 9}), "1 to 4"),
+        (PlainAsked(texts=["on"]), "0 labels"),
+        (PlainAsked(texts=["on"], labels=list("abcde")), "1 to 4"),
+        (PlainAsked(texts=["on"], labels=["a", "a"]), "comes twice"),
+        (PlainAsked(texts=["on"], labels=["a", " "]), "empty"),
+        (PlainAsked(texts=["on"], labels=["a"], parameters={"template": "It is so."}), "a sentence with {}"),
+        (PlainAsked(texts=["on"], labels=["a"], parameters={"template": 3}), "template is '3', expected a text"),
+        (PlainAsked(texts=["on"], labels=["a"], parameters={"multi_label": "yes"}), "true or false"),
+        (PlainAsked(texts=["on"], labels=["a"], parameters={"top": 9}), "1 to 4"),
     ],
 )
-def test_what_cannot_be_chosen_from_is_refused_at_no_cost(chooser: Model, asked: Words, words: str) -> None:
+def test_what_cannot_be_chosen_from_is_refused_at_no_cost(chooser: Model, asked: PlainAsked, words: str) -> None:
     with pytest.raises(BadRequest, match=words):
         chooser.check(asked)
 

@@ -10,8 +10,7 @@ import pytest
 
 from edge_runtime.bundle.manifest import Limits
 from edge_runtime.errors import BadRequest, InputTooLong, UnsupportedModel
-from edge_runtime.model import Model, open_model
-from edge_runtime.models.texts.reading import Words
+from edge_runtime.model import Model, PlainAsked, open_model
 from tests.edge_runtime.models.tiny_readers import WORTH, write_reader
 
 
@@ -22,7 +21,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def ask(model: Model, context: str, question: str = "is it on?", **parameters: Any) -> Any:
-    asked = Words(texts=[question], pairs=[context], parameters=parameters)
+    asked = PlainAsked(texts=[question], pairs=[context], parameters=parameters)
     model.check(asked)
     (row,) = model.answer([asked]).answers[0].rows()
     for one in row.get("top", [row]):  # type: ignore[attr-defined]
@@ -83,7 +82,7 @@ def test_there_may_be_no_answer_if_the_asker_says_so(model: Model) -> None:
 
 
 def test_the_tensors_say_the_same(model: Model) -> None:
-    answer = model.answer([Words(texts=["on?"], pairs=["the kitchen light"], parameters={"top": 2})]).answers[0]
+    answer = model.answer([PlainAsked(texts=["on?"], pairs=["the kitchen light"], parameters={"top": 2})]).answers[0]
     tensors = {tensor.name: list(tensor.data) for tensor in answer.tensors()}
     (row,) = answer.rows()
     top: Any = row["top"]
@@ -96,8 +95,8 @@ def test_the_tensors_say_the_same(model: Model) -> None:
 def test_a_context_of_too_many_windows_is_refused_or_cut(model: Model) -> None:
     asked = {"texts": ["on?"], "pairs": ["off " * 200 + "warm up"]}
     with pytest.raises(InputTooLong, match="text is 202 tokens"):
-        model.answer([Words(**asked)])
-    answer = model.answer([Words(**asked, truncate=True)]).answers[0]
+        model.answer([PlainAsked(**asked)])
+    answer = model.answer([PlainAsked(**asked, truncate=True)]).answers[0]
     assert answer.truncated == (True,)
     assert answer.rows()[0]["answer"] != "warm up"
 
@@ -117,12 +116,12 @@ def test_what_cannot_be_answered_is_refused_at_no_cost(
     model: Model, question: str, context: str, parameters: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(BadRequest, match=words):
-        model.check(Words(texts=[question], pairs=[context], parameters=parameters))
+        model.check(PlainAsked(texts=[question], pairs=[context], parameters=parameters))
 
 
 def test_a_question_without_its_context_is_refused(model: Model) -> None:
     with pytest.raises(BadRequest, match="send one of each"):
-        model.check(Words(texts=["on?"]))
+        model.check(PlainAsked(texts=["on?"]))
 
 
 def test_a_context_without_a_single_token_has_no_answer(model: Model) -> None:

@@ -18,13 +18,13 @@ from onnx import helper
 from edge_runtime.bundle.manifest import Limits, TaskSpec
 from edge_runtime.documents import model_document
 from edge_runtime.errors import BadTensor, UnsupportedModel
-from edge_runtime.model import open_model
+from edge_runtime.model import PlainAsked, open_model
 from edge_runtime.models.numbers.tensors import TensorModel, open_tensors
 from edge_runtime.mqtt.contract import CBOR
 from edge_runtime.mqtt.contract.bodies import BINARY, HEADER_LENGTH
 from edge_runtime.mqtt.contract.cbor import read_cbor, write_cbor
 from edge_runtime.mqtt.message import Message
-from edge_runtime.selftest import GoldenAsked, run_golden
+from edge_runtime.selftest import run_golden
 from edge_runtime.tasks import DATATYPES
 from tests import tiny_graphs
 from tests.service_bench import TOPICS, WAIT_S, Bench
@@ -278,7 +278,7 @@ def test_the_bundle_tests_itself_and_is_warmed_up_with_its_own_question(model: T
     folder = tiny_graphs.sums_bundle(tmp_path / "bundle")
     test = run_golden(opened(folder), folder)
     assert (test.rows, test.worst) == (1, 1.0)
-    assert isinstance(model._example, GoldenAsked)
+    assert isinstance(model._example, PlainAsked)
     model.warm_up()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_runtime.bundle.golden import GoldenTensor, write_questions
+from edge_runtime.bundle.golden import GoldenQuestion, GoldenTensor, write_questions
 from edge_runtime.bundle.manifest import Manifest, read_bundle, seal_bundle
 from edge_runtime.client import Client
 from edge_runtime.documents import model_document
 from edge_runtime.engine import FloatArray
 from edge_runtime.errors import BadRequest, GoldenMismatch, InputTooLong, UnsupportedModel
-from edge_runtime.model import open_model, takes_of
+from edge_runtime.model import asked_again, open_model, takes_of
 from edge_runtime.models.sound.dictation import Said
 from edge_runtime.models.sound.transcribe import MOST_S, TranscribeModel
 from edge_runtime.mqtt.message import Message
@@ -214,16 +215,17 @@ def test_a_bundle_without_a_decoder_or_settings_is_refused(bundle: Path, tmp_pat
 def test_golden_sounds_hold_and_another_model_is_noticed(bundle: Path, tmp_path: Path) -> None:
     folder = without(bundle, tmp_path)
     model = open_model(folder)
-    request = asked(wav(sound(1)), max_tokens=10)
-    outputs = model.answer([request]).answers[0].tensors()
+    raw64 = base64.b64encode(wav(sound(1))).decode()
+    question = GoldenQuestion((), raw64=raw64, media_type="audio/wav", parameters={"max_tokens": 10})
+    outputs = model.answer([asked_again(question)]).answers[0].tensors()
     tensors = tuple(GoldenTensor(one.name, one.datatype, one.shape, tuple(one.data)) for one in outputs)  # type: ignore[arg-type]
-    write_questions(folder / "golden.json", [dataclasses.replace(request.question, outputs=tensors)])
+    write_questions(folder / "golden.json", [dataclasses.replace(question, outputs=tensors)])
     manifest = read_manifest_of(folder)
     roles = {entry.path: entry.role for entry in manifest.files} | {"golden.json": "golden"}
     seal_bundle(folder, manifest, roles)  # type: ignore[arg-type]
     assert run_golden(open_model(folder), folder).rows == 1
     other = dataclasses.replace(tensors[0], data=("something else",))
-    write_questions(folder / "golden.json", [dataclasses.replace(request.question, outputs=(other, *tensors[1:]))])
+    write_questions(folder / "golden.json", [dataclasses.replace(question, outputs=(other, *tensors[1:]))])
     seal_bundle(folder, manifest, roles)  # type: ignore[arg-type]
     with pytest.raises(GoldenMismatch, match="recorded is"):
         run_golden(open_model(folder), folder)

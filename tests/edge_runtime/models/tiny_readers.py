@@ -19,8 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge_runtime.bundle.golden import GoldenQuestion, GoldenTensor, write_questions
 from edge_runtime.bundle.manifest import Limits, Role, TaskSpec, TensorSpec, seal_bundle
 from edge_runtime.bundle.text_specs import PairSpec, WindowSpec
-from edge_runtime.model import Model, open_model
-from edge_runtime.models.texts.reading import Words
+from edge_runtime.model import Model, PlainAsked, open_model
 from tests import tiny
 
 TAGS = ("O", "B-ROOM", "I-ROOM", "B-THING", "I-THING")
@@ -89,10 +88,10 @@ def graph(task: str) -> onnx.ModelProto:
 
 
 GOLDEN = {
-    "token-classify": Words(texts=["turn on the kitchen light", "off"]),
-    "question-answer": Words(texts=["on?"], pairs=["the kitchen light"]),
-    "rerank": Words(texts=["on?"], pairs=["the kitchen", "off"]),
-    "zero-shot": Words(texts=["on"], labels=["kitchen", "light"], parameters={"template": "the {}."}),
+    "token-classify": PlainAsked(texts=["turn on the kitchen light", "off"]),
+    "question-answer": PlainAsked(texts=["on?"], pairs=["the kitchen light"]),
+    "rerank": PlainAsked(texts=["on?"], pairs=["the kitchen", "off"]),
+    "zero-shot": PlainAsked(texts=["on"], labels=["kitchen", "light"], parameters={"template": "the {}."}),
 }
 TASKS: dict[str, TaskSpec] = {
     "token-classify": TaskSpec("token-classify", TAGS, windows=WindowSpec(stride=4, most=6)),
@@ -134,7 +133,7 @@ def write_reader(
     return folder
 
 
-def golden_question(asked: Words, model: Model) -> GoldenQuestion:
+def golden_question(asked: PlainAsked, model: Model) -> GoldenQuestion:
     """What was asked, and the model's own answer to it."""
     tensors = model.answer([asked]).answers[0].tensors()
     outputs = tuple(GoldenTensor(one.name, one.datatype, tuple(one.shape), tuple(one.data)) for one in tensors)  # type: ignore[arg-type]

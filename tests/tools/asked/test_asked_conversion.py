@@ -11,8 +11,7 @@ import pytest
 
 from edge_runtime.bundle.golden import read_golden
 from edge_runtime.errors import UnsupportedModel, UsageError
-from edge_runtime.model import open_model
-from edge_runtime.models.texts.reading import Words
+from edge_runtime.model import PlainAsked, open_model
 from edge_runtime.selftest import run_golden
 from edgert_tools.recipe import Budget, Recipe
 from edgert_tools.text_tasks import ASKED, TextTaskName
@@ -21,11 +20,11 @@ from tests.tools.asked_models import write_asked_checkpoint
 from tests.tools.checkpoints import converted
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-ASK: dict[str, Words] = {
-    "token-classify": Words(texts=["turn on the kitchen light"]),
-    "question-answer": Words(texts=["open it?"], pairs=["turn on the kitchen light " * 20]),
-    "rerank": Words(texts=["open it?"], pairs=["turn on the light", "close the blind"]),
-    "zero-shot": Words(texts=["turn on the light"], labels=["open", "close"], parameters={"template": "{}"}),
+ASK: dict[str, PlainAsked] = {
+    "token-classify": PlainAsked(texts=["turn on the kitchen light"]),
+    "question-answer": PlainAsked(texts=["open it?"], pairs=["turn on the kitchen light " * 20]),
+    "rerank": PlainAsked(texts=["open it?"], pairs=["turn on the light", "close the blind"]),
+    "zero-shot": PlainAsked(texts=["turn on the light"], labels=["open", "close"], parameters={"template": "{}"}),
 }
 
 

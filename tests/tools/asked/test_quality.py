@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from edge_runtime.model import PlainAsked
 from edge_runtime.models.texts.entities import EntitiesAnswer, Entity
-from edge_runtime.models.texts.reading import Words
 from edge_runtime.models.texts.relevance import Ranked
 from edge_runtime.models.texts.spans import Found, FoundAnswer
 from edge_runtime.models.texts.zero_shot import Chosen
@@ -20,7 +20,7 @@ def answered(*marks: object) -> Answered:
 
 
 def question(right: object = None, documents: int = 0) -> AskedQuestion:
-    words = Words(texts=["x"], pairs=["d"] * documents)
+    words = PlainAsked(texts=["x"], pairs=["d"] * documents)
     return AskedQuestion(words, None if right is None else frozenset(right))  # type: ignore[call-overload]
 
 

@@ -47,7 +47,7 @@ def trained(encoder: Checkpoint, folder: Path) -> Checkpoint:
 def test_the_trained_checkpoint_finds_what_it_was_taught_in_sentences_it_never_saw(
     encoder: Checkpoint, tmp_path: Path
 ) -> None:
-    from edge_runtime.models.texts.reading import Words
+    from edge_runtime.model import PlainAsked
     from tests.tools.asked_models import float_model
 
     made = trained(encoder, tmp_path / "trained")
@@ -56,7 +56,7 @@ def test_the_trained_checkpoint_finds_what_it_was_taught_in_sentences_it_never_s
     right = 0
     rows = sentences(60, 2)
     for row in rows:
-        (answer,) = model.answer([Words(texts=[row.text])]).answers[0].rows()
+        (answer,) = model.answer([PlainAsked(texts=[row.text])]).answers[0].rows()
         found = {(one["start"], one["end"], one["label"]) for one in answer["entities"]}  # type: ignore[attr-defined]
         right += found == {(span.start, span.end, span.label) for span in row.spans}
     assert right >= 57

@@ -8,8 +8,7 @@ from pathlib import Path
 from edge_runtime.bundle.golden import write_questions
 from edge_runtime.bundle.manifest import TaskSpec
 from edge_runtime.errors import UsageError
-from edge_runtime.model import Model, open_model
-from edge_runtime.models.texts.reading import Words
+from edge_runtime.model import Model, PlainAsked, open_model
 from edgert_tools.asked.quality import Answered, answers_of, compare_answers
 from edgert_tools.asked.questions import AskedQuestion, load_questions
 from edgert_tools.asked.tagger import train_tagger
@@ -110,7 +109,7 @@ class AskedConversion(Conversion):
         )
 
 
-def _asker(model: Model) -> Callable[[Words], object]:
+def _asker(model: Model) -> Callable[[PlainAsked], object]:
     return lambda asked: model.answer([asked])
 
 

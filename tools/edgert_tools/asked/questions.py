@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_runtime.bundle.manifest import sha256_of
 from edge_runtime.errors import UsageError
-from edge_runtime.models.texts.reading import Words
+from edge_runtime.model import PlainAsked
 from edge_runtime.tokenizer.unicode import LONE_SURROGATE
 from edgert_tools.datasets import pii_templates
 from edgert_tools.datasets.pii_templates import Marked, pii_sentences
@@ -45,11 +45,11 @@ class AskedQuestion:
     label.
     """
 
-    words: Words
+    words: PlainAsked
     right: frozenset[Any] | None = None
 
     @property
-    def cut(self) -> Words:
+    def cut(self) -> PlainAsked:
         """The same question, to be cut where it is too long."""
         return dataclasses.replace(self.words, truncate=True)
 
@@ -110,13 +110,13 @@ def made_questions(task: TextTaskName, texts: Sequence[str]) -> tuple[AskedQuest
     def beside(index: int, count: int) -> list[str]:
         return [texts[(index + more) % len(texts)] for more in range(1, count + 1)]
 
-    makers: Mapping[str, Callable[[int, str], Words]] = {
-        "token-classify": lambda index, text: Words(texts=[text]),
-        "question-answer": lambda index, text: Words(
+    makers: Mapping[str, Callable[[int, str], PlainAsked]] = {
+        "token-classify": lambda index, text: PlainAsked(texts=[text]),
+        "question-answer": lambda index, text: PlainAsked(
             texts=[_ASKED[index % len(_ASKED)]], pairs=[" ".join([text, *beside(index, _SENTENCES - 1)])]
         ),
-        "rerank": lambda index, text: Words(texts=[text], pairs=beside(index, _DOCUMENTS)),
-        "zero-shot": lambda index, text: Words(texts=[text], labels=_CHOICES),
+        "rerank": lambda index, text: PlainAsked(texts=[text], pairs=beside(index, _DOCUMENTS)),
+        "zero-shot": lambda index, text: PlainAsked(texts=[text], labels=_CHOICES),
     }
     return tuple(AskedQuestion(makers[task](index, text)) for index, text in enumerate(texts))
 
@@ -163,28 +163,28 @@ def _entities(row: dict[str, Any]) -> AskedQuestion:
         right = frozenset((int(one["start"]), int(one["end"]), str(one["label"])) for one in row["entities"])
         if any(not 0 <= start < end <= len(row["text"]) for start, end, _ in right):
             raise ValueError("an entity is outside the text")
-    return AskedQuestion(Words(texts=[row["text"]]), right)
+    return AskedQuestion(PlainAsked(texts=[row["text"]]), right)
 
 
 def _answer(row: dict[str, Any]) -> AskedQuestion:
     answers = row.get("answer")
     answers = [answers] if isinstance(answers, str) else answers
     right = None if answers is None else frozenset(map(str, answers))
-    return AskedQuestion(Words(texts=[row["question"]], pairs=[row["context"]]), right)
+    return AskedQuestion(PlainAsked(texts=[row["question"]], pairs=[row["context"]]), right)
 
 
 def _ranking(row: dict[str, Any]) -> AskedQuestion:
     documents, best = list(row["documents"]), row.get("best")
     if len(documents) < 2 or (best is not None and best not in range(len(documents))):
         raise ValueError("there must be two documents or more, and the best one of them")
-    return AskedQuestion(Words(texts=[row["query"]], pairs=documents), None if best is None else frozenset([best]))
+    return AskedQuestion(PlainAsked(texts=[row["query"]], pairs=documents), None if best is None else frozenset([best]))
 
 
 def _choice(row: dict[str, Any]) -> AskedQuestion:
     labels, right = list(row["labels"]), row.get("label")
     if len(labels) < 2 or (right is not None and right not in labels):
         raise ValueError("there must be two labels or more, and the right one of them")
-    return AskedQuestion(Words(texts=[row["text"]], labels=labels), None if right is None else frozenset([right]))
+    return AskedQuestion(PlainAsked(texts=[row["text"]], labels=labels), None if right is None else frozenset([right]))
 
 
 _READERS: Mapping[str, Callable[[dict[str, Any]], AskedQuestion]] = {
@@ -193,4 +193,6 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], AskedQuestion]] = {
 
 
 def _of_marked(row: Marked) -> AskedQuestion:
-    return AskedQuestion(Words(texts=[row.text]), frozenset((span.start, span.end, span.label) for span in row.spans))
+    return AskedQuestion(
+        PlainAsked(texts=[row.text]), frozenset((span.start, span.end, span.label) for span in row.spans)
+    )
