@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from edge_runtime.errors import RecipeError
-from edgert_tools.commands import _recipe_row
 from edgert_tools.recipe import Budget, find_recipe, list_recipes, read_recipe, recipe_folder
+from tests.command import run
 
 MODELS = Path(__file__).parents[2] / "models"
 GOOD = (MODELS / "home-intents-minilm.toml").read_text()
@@ -80,10 +81,12 @@ def test_any_other_setting_gives_another_hash(tmp_path: Path) -> None:
     assert len({recipe.sha256(), *(other.sha256() for other in changed)}) == 5
 
 
-def test_the_readme_table_says_what_the_recipes_say() -> None:
+def test_the_readme_table_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "recipes", "--json")
+    rows = json.loads(out)
+    assert (status, {row["name"] for row in rows}) == (0, {file.stem for file in MODELS.glob("*.toml")})
     readme = (MODELS / "README.md").read_text()
-    for recipe in list_recipes():
-        row = _recipe_row(recipe)
+    for row in rows:
         line = f"| `{row['name']}` | {row['task']} | {row['source']} | {row['licence']} | {row['budget']} |"
         assert line in readme
 

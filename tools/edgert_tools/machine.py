@@ -23,12 +23,9 @@ _TOOLS = (
 )
 _OTHER_CODE = {  # does not take part in a conversion
     "combine.py",
-    "combine_command.py",
-    "commands.py",
+    "commands",
     "demo.py",
-    "plan_command.py",
     "planning",
-    "quantize_command.py",
     "tokenizer_check.py",
     "unicode_tables",
 }

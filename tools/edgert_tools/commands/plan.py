@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from edge_runtime.errors import UsageError
+from edgert_tools.commands import options
 
 
 @click.command()
@@ -26,15 +27,15 @@ from edge_runtime.errors import UsageError
     type=click.IntRange(3, 1_000_000),
     help="Longest text to plan for. Default: the recipe's or the model's.",
 )
-@click.option("--revision", metavar="REV", help="Commit, branch or tag of a hub id. Default: the newest commit.")
+@options.revision
 @click.option(
     "--policy",
     "policy_file",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=options.FILE,
     help="TOML with the licences that are allowed: allowed, denied, unlisted, unknown.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for machines.")
+@options.as_json
 def plan(
     source: str | None,
     names: tuple[str, ...],

@@ -7,20 +7,14 @@ from pathlib import Path
 
 import click
 
+from edgert_tools.commands import options
+
 
 @click.command()
-@click.argument("bundles", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "out",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Bundle folder to make.",
-)
+@click.argument("bundles", nargs=-1, required=True, type=options.BUNDLE)
+@options.output("Bundle folder to make.")
 @click.option("--force", is_flag=True, help="Replace a bundle at DIR.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for machines.")
+@options.as_json
 def combine(bundles: tuple[Path, ...], out: Path, force: bool, as_json: bool) -> None:
     """Make one bundle of several forms of a model; each board uses the first that is made for its processor.
 

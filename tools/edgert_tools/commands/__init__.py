@@ -1,0 +1,1 @@
+"""Commands of the workstation, a file each. A command reads its options, calls one function and prints."""
