@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.bundle.manifest import Manifest, TaskSpec, read_bundle, read_manifest, sha256_of
-from edge_runtime.errors import BudgetMissed, BundleError, MissingExtra, UsageError
+from edge_runtime.bundle.manifest import Manifest, TaskSpec, read_manifest, sha256_of
+from edge_runtime.errors import BudgetMissed, UsageError
 from edge_runtime.pipeline import open_pipeline
 from edgert_tools.budget import Candidate, misses, table
 from edgert_tools.cache import work_folder
@@ -21,8 +20,8 @@ from edgert_tools.export.encoder import export_encoder
 from edgert_tools.fuse import fuse
 from edgert_tools.graph import keep_outputs, load_graph, opset_of, save_graph
 from edgert_tools.head import Head, attach_head, train_head
-from edgert_tools.machine import machine, tool_versions
-from edgert_tools.pack import MODEL, Parts, check_target, complete, install, pack_model, write_golden_rows
+from edgert_tools.machine import machine, require_modules, tool_versions
+from edgert_tools.pack import MODEL, Parts, check_target, complete, install, made_with, pack_model, write_golden_rows
 from edgert_tools.parity import Comparison, check_parity
 from edgert_tools.progress import Say, Steps, to_stderr
 from edgert_tools.quantization.build import quantize
@@ -97,7 +96,7 @@ def convert(
     if is_speech(source):
         return convert_speech(source, out, options, data=data, force=force, replace=replace, say=say)
     start, out = time.perf_counter(), out.absolute()
-    _require_extra()
+    require_modules(_NEEDED)
     recipe = read_recipe(Path(source)) if source.endswith(".toml") else find_recipe(source)
     steps = Steps(6 if recipe is None or (recipe.head is None and recipe.tagger is None) else 7, say)
     with steps.step(f"source {source}") as note:
@@ -345,19 +344,5 @@ def _lock(recipe: Recipe, checkpoint: Checkpoint, data: Path | None) -> dict[str
 
 def _up_to_date(out: Path, checkpoint: Checkpoint, lock: Mapping[str, str]) -> Manifest | None:
     """The manifest of the bundle at `out`, if converting would give it again."""
-    try:
-        manifest = read_bundle(out)
-    except BundleError:
-        return None
-    same = manifest.lock == lock and manifest.source.sha256 == checkpoint.weights_sha256
-    return manifest if same else None
-
-
-def _require_extra() -> None:
-    for module in _NEEDED:
-        try:
-            missing = importlib.util.find_spec(module) is None
-        except ModuleNotFoundError:
-            missing = True
-        if missing:
-            raise MissingExtra(module.partition(".")[0], "convert")
+    manifest = made_with(out, lock)
+    return manifest if manifest is not None and manifest.source.sha256 == checkpoint.weights_sha256 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edgert_tools.checkpoint import Checkpoint
 from edgert_tools.recipe import Recipe, recipe_folder
 
@@ -11,23 +13,36 @@ _MOST_CHARACTERS = 100_000
 
 def licence_text(checkpoint: Checkpoint, recipe: Recipe) -> str:
     """What `LICENSE.txt` of the bundle says; the text is the checkpoint's own, or the one kept with the recipes."""
-    head = (
-        f"Weights of {checkpoint.model}, revision {checkpoint.revision or 'unknown'}, licence: {checkpoint.license}.\n"
-        "Changed by edgert: exported to ONNX and quantized to int8"
-        + (", with a linear classifier trained and added.\n" if recipe.head else ".\n")
-    )
+    changes, trained_on = "", ""
     if recipe.head:
-        head += "Training sentences: templates of home-assistant-intents, licence: Apache-2.0.\n"
-    return head + "\n" + text_of_licence(checkpoint)
+        changes = ", with a linear classifier trained and added"
+        trained_on = "Training sentences: templates of home-assistant-intents, licence: Apache-2.0.\n"
+    elif recipe.tagger:
+        changes = ", with its last layers trained on and a token classifier added"
+        trained_on = "Training sentences: templates of presidio-evaluator, licence: MIT.\n"
+    return (
+        f"Weights of {checkpoint.model}, revision {checkpoint.revision or 'unknown'}, licence: {checkpoint.license}.\n"
+        f"Changed by edgert: exported to ONNX and quantized to int8{changes}.\n"
+        f"{trained_on}\n{text_of_licence(checkpoint)}"
+    )
 
 
 def text_of_licence(checkpoint: Checkpoint) -> str:
     """The checkpoint's own licence text, or the one kept with the recipes, or where it is to be had."""
-    own = next((checkpoint.folder / name for name in _FILES if (checkpoint.folder / name).is_file()), None)
-    kept = recipe_folder() / "licenses" / f"{checkpoint.license}.txt"
-    file = own or (kept if "/" not in checkpoint.license and kept.is_file() else None)
-    if file is not None:
-        return file.read_text(encoding="utf-8", errors="replace")[:_MOST_CHARACTERS]
-    if checkpoint.license == "unknown":
+    return text_in(checkpoint.folder) or text_of_id(checkpoint.license)
+
+
+def text_in(folder: Path) -> str:
+    """The licence text that lies in a folder; empty if there is none."""
+    own = next((folder / name for name in _FILES if (folder / name).is_file()), None)
+    return own.read_text(encoding="utf-8", errors="replace")[:_MOST_CHARACTERS] if own else ""
+
+
+def text_of_id(license: str) -> str:
+    """The text of an SPDX id, if it is kept with the recipes; else where it is to be had."""
+    kept = recipe_folder() / "licenses" / f"{license}.txt"
+    if "/" not in license and kept.is_file():
+        return kept.read_text(encoding="utf-8")
+    if license == "unknown":
         return "The source states no licence: ask its author before passing this bundle on.\n"
-    return f"The text of the licence is at its steward's site, under its SPDX id {checkpoint.license}.\n"
+    return f"The text of the licence is at its steward's site, under its SPDX id {license}.\n"

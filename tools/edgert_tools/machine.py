@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge_runtime import __version__
+from edge_runtime.errors import MissingExtra
 
 _TOOLS = (
     "torch",
@@ -48,6 +51,17 @@ def tool_versions(*, with_head: bool) -> dict[str, str]:
     names = _TOOLS + (_HEAD_TOOLS if with_head else ())
     own = {"edgert": __version__, "edgert_tools_sha256": _own_code(), "python": platform.python_version()}
     return own | {name: _version(name) for name in names}
+
+
+def require_modules(names: Iterable[str]) -> None:
+    """Refuse to begin without what a conversion needs. MissingExtra: a module that is not installed."""
+    for name in names:
+        try:
+            missing = importlib.util.find_spec(name) is None
+        except ModuleNotFoundError:
+            missing = True
+        if missing:
+            raise MissingExtra(name.partition(".")[0], "convert")
 
 
 def _own_code() -> str:

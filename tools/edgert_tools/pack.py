@@ -143,6 +143,15 @@ def check_target(out: Path, *, force: bool) -> None:
         raise UsageError(f"{out} holds another bundle: give another folder, or replace it with --force")
 
 
+def made_with(out: Path, lock: Mapping[str, str]) -> Manifest | None:
+    """The manifest of the bundle at `out`, if there is one and it was made with these settings and tools."""
+    try:
+        manifest = read_bundle(out)
+    except BundleError:
+        return None
+    return manifest if manifest.lock == lock else None
+
+
 def install(made: Path, out: Path, *, force: bool) -> None:
     """Put a finished bundle in its place: all of it or nothing, whatever happens in between.
 

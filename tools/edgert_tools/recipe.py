@@ -158,6 +158,13 @@ def recipe_folder() -> Path:
     return next((folder for folder in _FOLDERS if any(folder.glob("*.toml"))), _FOLDERS[-1])
 
 
+def recipe_file(source: str) -> Path | None:
+    """The recipe's file that SOURCE names, by a path or by the name of one that comes along; None: it names none."""
+    file = Path(source) if source.endswith(".toml") else recipe_folder() / f"{source}.toml"
+    plain = source.endswith(".toml") or "/" not in source
+    return file if plain and file.is_file() else None
+
+
 def list_recipes() -> tuple[Recipe, ...]:
     """All recipes of checkpoints that come with edgert, by name; `existing/recipe.py` has those of graphs."""
     from edgert_tools.existing.recipe import is_graph_recipe

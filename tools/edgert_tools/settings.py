@@ -68,7 +68,7 @@ def from_checkpoint(checkpoint: Checkpoint, options: Options) -> Recipe:
         asked_spec(checkpoint, task, MOST_TOKENS)
     pooling, normalize = guess_pooling(checkpoint) if task == "embed" else ("none", False)
     recipe = Recipe(
-        name=_plain_name(checkpoint.model),
+        name=plain_name(checkpoint.model),
         version="1.0.0",
         task=task,
         max_tokens=min(guess_max_tokens(checkpoint), _MOST_TOKENS.get(task, MOST_TOKENS)),
@@ -98,7 +98,7 @@ def _with_options(recipe: Recipe, options: Options) -> Recipe:
     return check_recipe(recipe)
 
 
-def _plain_name(model: str) -> str:
+def plain_name(model: str) -> str:
     """A name for topics and folders from an upstream id: `org/My Model` -> `my-model`."""
     plain = re.sub(r"[^a-z0-9_.-]+", "-", model.rpartition("/")[2].lower()).strip("-.")
     return plain[:64] or "model"

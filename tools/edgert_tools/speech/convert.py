@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -12,18 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.bundle.manifest import Manifest, Source, read_bundle
-from edge_runtime.errors import BundleError, MissingExtra, UsageError
+from edge_runtime.bundle.manifest import Manifest, Source
+from edge_runtime.errors import UsageError
 from edge_runtime.model import open_model
 from edgert_tools.cache import work_folder
 from edgert_tools.checkpoint import settings_sha256
 from edgert_tools.licence import text_of_licence
-from edgert_tools.machine import machine, tool_versions
-from edgert_tools.pack import check_target, install
+from edgert_tools.machine import machine, require_modules, tool_versions
+from edgert_tools.pack import check_target, install, made_with
 from edgert_tools.parity import check_parity
 from edgert_tools.progress import Say, Steps, to_stderr
 from edgert_tools.quantization.scheme import SchemeFacts, facts_of
-from edgert_tools.recipe import recipe_folder
+from edgert_tools.recipe import recipe_file, recipe_folder
+from edgert_tools.settings import plain_name
 from edgert_tools.speech.export import Graphs, export_whisper
 from edgert_tools.speech.judge import Compared, compare, misses
 from edgert_tools.speech.pack import Parts, complete, pack, write_golden_sounds
@@ -47,9 +46,8 @@ _MOST_POSITIONS = 448
 
 def speech_recipe_of(source: str) -> Path | None:
     """The file of a speech recipe that SOURCE names, by a path or by a name; None: SOURCE is something else."""
-    file = Path(source) if source.endswith(".toml") else recipe_folder() / f"{source}.toml"
-    plain = source.endswith(".toml") or "/" not in source
-    return file if plain and file.is_file() and is_speech_recipe(file) else None
+    file = recipe_file(source)
+    return file if file is not None and is_speech_recipe(file) else None
 
 
 def takes(source: str) -> bool:
@@ -235,8 +233,7 @@ def _open(source: str, options: Options, work: Path, note: Say) -> tuple[SpeechR
     """The recipe, or one made for a folder; and its checkpoint."""
     file = speech_recipe_of(source)
     if file is None:
-        name = re.sub(r"[^a-z0-9_.-]+", "-", Path(source).resolve().name.lower()).strip("-.")[:64] or "model"
-        recipe = _with_options(SpeechRecipe(name, "1.0.0"), options)
+        recipe = _with_options(SpeechRecipe(plain_name(Path(source).resolve().name), "1.0.0"), options)
         return recipe, open_speech_folder(Path(source), work, note)
     recipe = _with_options(read_speech_recipe(file), options)
     assert recipe.source is not None
@@ -260,13 +257,7 @@ def _require(data: Path | None, options: Options) -> None:
     for given, option in ((data, "--data"), (options.revision, "--revision"), (options.max_tokens, "--max-tokens")):
         if given is not None:
             raise UsageError(f"{option} is not for speech models: leave it out")
-    for module in _NEEDED:
-        try:
-            missing = importlib.util.find_spec(module) is None
-        except ModuleNotFoundError:
-            missing = True
-        if missing:
-            raise MissingExtra(module.partition(".")[0], "convert")
+    require_modules(_NEEDED)
 
 
 def _lock(recipe: SpeechRecipe, found: SpeechCheckpoint) -> dict[str, str]:
@@ -278,8 +269,5 @@ def _lock(recipe: SpeechRecipe, found: SpeechCheckpoint) -> dict[str, str]:
 
 
 def _up_to_date(out: Path, found: SpeechCheckpoint, lock: Mapping[str, str]) -> Manifest | None:
-    try:
-        manifest = read_bundle(out)
-    except BundleError:
-        return None
-    return manifest if manifest.lock == lock and manifest.source.sha256 == found.weights_sha256 else None
+    manifest = made_with(out, lock)
+    return manifest if manifest is not None and manifest.source.sha256 == found.weights_sha256 else None
