@@ -89,11 +89,13 @@ def convert(
     from edgert_tools.existing.convert import convert_existing, takes  # it needs none of what is required below
 
     if takes(source):
+        _refuse_search(options, "an ONNX graph")
         return convert_existing(source, out, options, data=data, force=force, replace=replace, say=say)
     from edgert_tools.speech.convert import convert_speech
     from edgert_tools.speech.convert import takes as is_speech
 
     if is_speech(source):
+        _refuse_search(options, "a speech model")
         return convert_speech(source, out, options, data=data, force=force, replace=replace, say=say)
     start, out = time.perf_counter(), out.absolute()
     require_modules(_NEEDED)
@@ -113,6 +115,13 @@ def convert(
         install(work / "bundle", out, force=force or replace)
         conversion.kept.clear()
     return ConvertResult(out, manifest, False, report, time.perf_counter() - start)
+
+
+def _refuse_search(options: Options, kind: str) -> None:
+    if options.search:
+        raise UsageError(
+            f"`edgert quantize` searches for models of texts; of {kind} `edgert convert` tries all forms that suit it"
+        )
 
 
 class Conversion:

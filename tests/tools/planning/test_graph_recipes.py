@@ -50,3 +50,8 @@ def test_a_recipe_is_found_by_its_file_as_well(own_cache: Path, tmp_path: Path) 
 def test_a_graph_that_is_trained_has_nothing_to_plan_with_before(own_cache: Path) -> None:
     with pytest.raises(BadSource, match="is trained by"):
         read_model("room-temperature-forecast")
+
+
+def test_a_speech_recipe_is_refused_in_words_and_not_by_its_keys() -> None:
+    with pytest.raises(BadSource, match="'whisper-tiny-en' is a speech model"):
+        read_model("whisper-tiny-en")

@@ -172,3 +172,13 @@ def test_labels_stay_with_their_texts_when_some_are_left_out(
     assert done.exit_code == 0, done.stderr
     quality = json.loads(done.stdout)["candidates"][0]["quality"]
     assert quality["float_accuracy"]["value"] > 0.9
+
+
+@pytest.mark.parametrize("source", ["ocr-ppocrv4", "whisper-tiny-en", "model.onnx"])
+def test_what_is_not_searched_is_refused_with_the_command_that_does_it(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = run(capsys, "quantize", source, "-o", tmp_path / "out")
+    assert status == 2
+    assert "`edgert convert` tries all forms that suit it" in err
+    assert not (tmp_path / "out").exists()

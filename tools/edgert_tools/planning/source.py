@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from edge_runtime.bundle.manifest import NAME
 from edge_runtime.errors import SourceUnavailable, UnsupportedModel, UnsupportedTokenizer
 from edgert_tools.cache import cache_folder
 from edgert_tools.checkpoint import WEIGHTS, pickle_refusal
@@ -20,7 +19,8 @@ from edgert_tools.planning.onnx_model import model_of_onnx
 from edgert_tools.planning.refusal import BadSource
 from edgert_tools.planning.safetensors_header import INDEX, read_safetensors, read_split
 from edgert_tools.planning.tensors import Tensor
-from edgert_tools.recipe import Recipe, SourceRecipe, find_recipe, list_recipes, read_recipe, recipe_folder
+from edgert_tools.recipe import Recipe, SourceRecipe, find_recipe, list_recipes, read_recipe, recipe_file
+from edgert_tools.speech.convert import takes as is_speech
 
 _FROM_HUB = "model hub, headers only"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -45,6 +45,11 @@ def _read(source: str, asked: Asked) -> Model:
     graph = graph_recipe_of(source)
     if graph is not None:
         return _of_graph_recipe(graph, source, asked)
+    if is_speech(source):
+        raise BadSource(
+            f"{source[:120]!r} is a speech model, of which nothing can be said before it is converted: "
+            "models/README.md has the sizes of the recipe"
+        )
     recipe = read_recipe(path) if source.endswith(".toml") else find_recipe(source)
     if recipe is not None and recipe.source is not None:
         return model_of_recipe(recipe, recipe.source, source, asked)
@@ -112,9 +117,8 @@ def _of_graph_recipe(recipe: GraphRecipe, source: str, asked: Asked) -> Model:
 
 def graph_recipe_of(source: str) -> GraphRecipe | None:
     """The recipe of a graph that SOURCE names, by its file or its name."""
-    file = Path(source) if source.endswith(".toml") else recipe_folder() / f"{source}.toml"
-    named = source.endswith(".toml") or NAME.fullmatch(source)
-    return read_graph_recipe(file) if named and file.is_file() and is_graph_recipe(file) else None
+    file = recipe_file(source)
+    return read_graph_recipe(file) if file is not None and is_graph_recipe(file) else None
 
 
 def _of_folder(folder: Path, source: str, asked: Asked) -> Model:
