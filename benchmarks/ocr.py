@@ -1,13 +1,12 @@
 """Does the board read what the reference reads? Our OCR against RapidOCR with the same graphs, and both against truth.
 
-    python -m benchmarks.ocr BUNDLE --peer-python VENV/bin/python [--pages 25] [--fonts FOLDER]... [--json]
-        [--output FILE]
+    python -m benchmarks.ocr [--bundle DIR] [--pages 25] [--fonts FOLDER]... [--json] [--output FILE]
 
 Pages are rendered here, 24 lines each, in all fonts of the folders. Lines of both are matched by where they are.
 "agreement" is 1 - edits / characters (Levenshtein); "letters" is the same without spaces, which this recogniser often
 leaves out, and which come and go when a line is cut a pixel wider: RapidOCR, asked again with one line a batch, is the
-measure of that. A line that one of the two lacks counts whole; "lines of both" leaves such lines out. The peer is
-`pip install rapidocr-onnxruntime==1.4.4` in an environment of its own.
+measure of that. A line that one of the two lacks counts whole; "lines of both" leaves such lines out. The peer gets an
+environment of its own on first use.
 """
 
 from __future__ import annotations
@@ -18,15 +17,20 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.corpora import corpus
 from benchmarks.pictures.pages import Page, fonts_in, pages
+from benchmarks.service_parts.peer_venv import NoPeer, peer_python
+from benchmarks.serving import DEFAULT_BUNDLE, recipe_bundle
 from benchmarks.table import show
 from edge_runtime.model import Model, PlainAsked, open_model
 
 APP = Path(__file__).resolve().parent / "pictures" / "rapidocr_app.py"
 FONTS = Path("/usr/share/fonts")
+RECIPE = "ocr-ppocrv4"
+PEER = ("rapidocr-onnxruntime==1.4.4", f"onnxruntime=={version('onnxruntime')}")
 
 
 @dataclass(frozen=True)
@@ -70,17 +74,25 @@ class Agreement:
 def main() -> None:
     """Read the options, render, read twice, compare."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ocr", description=__doc__.split("\n")[0])
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--peer-python", type=Path, required=True)
-    parser.add_argument("--pages", type=int, default=25)
-    parser.add_argument("--fonts", type=Path, action="append")
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE.parent / RECIPE, help="made if missing")
+    parser.add_argument("--pages", type=int, default=25, help="of 24 lines each; default 25")
+    parser.add_argument("--fonts", type=Path, action="append", help=f"folder of TrueType fonts; default {FONTS}")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--output", type=Path, help="also write the JSON here")
     options = parser.parse_args()
-    words = " ".join(corpus.english().texts).split()
     fonts = fonts_in(options.fonts or [FONTS])
+    if not fonts:
+        print("not measured: there are no TrueType fonts here; on Debian: apt-get install fonts-dejavu-core")
+        return
+    try:
+        peer = peer_python("rapidocr", PEER)
+    except NoPeer as error:
+        print(f"not measured: {error}")
+        return
+    bundle = recipe_bundle(RECIPE, options.bundle)
+    words = " ".join(corpus.english().texts).split()
     rendered = list(pages(words, fonts, options.pages))
-    (theirs, again), ours = _theirs(options.peer_python, rendered), _ours(open_model(options.bundle), rendered)
+    (theirs, again), ours = _theirs(peer, rendered), _ours(open_model(bundle), rendered)
     between, our_truth, their_truth = compare(rendered, ours, theirs)
     both = Agreement()
     for mine, yours in zip(ours, theirs, strict=True):

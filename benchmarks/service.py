@@ -41,13 +41,12 @@ from benchmarks.service_parts.no_op_daemon import CHUNKS, NO_OP, STREAM, STUCK
 from benchmarks.service_parts.peers import peers
 from benchmarks.service_parts.requester import requester
 from benchmarks.service_parts.rows import Rows, row
-from benchmarks.serving import DEFAULT_BUNDLE, need_bundle, topics
+from benchmarks.serving import DEFAULT_BUNDLE, need_bundle, recipe_bundle, topics
 from benchmarks.table import show
 from edge_runtime import __version__
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.broker import start_broker
 from edge_runtime.pipeline import open_pipeline
-from edgert_tools.convert import convert
 
 ROUNDS = 3
 EMBED_RECIPE = "all-minilm-l6-v2"
@@ -64,7 +63,7 @@ def main() -> None:
         if DAEMON in parts or INTENTS in parts:
             bundle = need_bundle(options.bundle)
         if EMBEDDINGS in parts:
-            embed_bundle = _embed_bundle(options.embed_bundle)
+            embed_bundle = recipe_bundle(EMBED_RECIPE, options.embed_bundle)
         broker = stack.enter_context(start_broker(None, kind="mosquitto"))
         if DAEMON in parts:
             with no_op_daemon(bundle, broker.address) as pid:
@@ -102,13 +101,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--output", type=Path, help="also write the JSON here")
     return parser.parse_args()
-
-
-def _embed_bundle(folder: Path) -> Path:
-    """The folder again, with a bundle that is made now if none is there."""
-    if not (folder / "manifest.json").exists():
-        convert(EMBED_RECIPE, folder)
-    return need_bundle(folder)
 
 
 def _embeddings(options: argparse.Namespace, bundle: Path, address: BrokerAddress) -> Rows:

@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_runtime.bundle.manifest import read_bundle
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.topics import Topics
+from edgert_tools.convert import convert
 from edgert_tools.demo import daemon_process
 
 DEVICE = "bench"
@@ -42,6 +43,13 @@ def rss_mb(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024 / 1e6
     raise RuntimeError(f"no VmRSS for {pid}")
+
+
+def recipe_bundle(recipe: str, folder: Path) -> Path:
+    """The folder again, with a bundle of the recipe that is made now if none is there."""
+    if not (folder / "manifest.json").exists():
+        convert(recipe, folder)
+    return need_bundle(folder)
 
 
 def need_bundle(folder: Path) -> Path:
