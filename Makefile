@@ -18,7 +18,7 @@ SETUP = $(PYTHON) tools/setup_venv.py $(if $(TORCH_INDEX),--torch-index '$(TORCH
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint bench parity faults soak fuzz clean distclean venv debian-packages
+.PHONY: help demo test lint bench parity faults soak recipes fuzz clean distclean venv debian-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ faults: venv debian-packages  ## every fault that docs/faults.md lists, on real 
 
 soak: venv debian-packages  ## MINUTES of mixed work on one daemon: memory, lost requests
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
+recipes: venv debian-packages  ## every recipe converted, 20 minutes; bundles that are up to date stay
+	@failed=; for file in models/*.toml; do \
+	  name=$$(basename $$file .toml); echo "== $$name"; \
+	  $(BIN)/edgert convert $$name -o edgert-demo/$$name || failed="$$failed $$name"; \
+	done; [ -z "$$failed" ] || { echo "not converted:$$failed"; exit 1; }
 
 fuzz: venv  ## a million hostile messages through the contract
 	$(BIN)/python -m tests.edge_runtime.mqtt.fuzz_contract 1000000
