@@ -56,7 +56,7 @@ class LimitsConfig:
 
 @dataclass(frozen=True)
 class RuntimeConfig:
-    """How models run. `threads` 0 lets the engine choose."""
+    """How models run. `threads` 0: by the board's cores and the model (`engine/cores.py`)."""
 
     threads: int = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -65,10 +65,13 @@ class RuntimeConfig:
 
 @dataclass(frozen=True)
 class SchedulerConfig:
-    """How requests are put together and shared out. `batch_wait_ms` 0 batches only what is already waiting."""
+    """How requests are put together and shared out. `batch_wait_ms` 0 batches only what is already waiting.
 
-    workers: int = 1
-    per_model: int = 1
+    `workers` and `per_model` 0: by the board's cores and the model (`engine/cores.py`).
+    """
+
+    workers: int = 0
+    per_model: int = 0
     batch_tokens: int = 2048
     batch_wait_ms: int = 0
 
@@ -222,8 +225,8 @@ _RANGES: dict[str, tuple[int, int]] = {
     "broker.keepalive_s": (2, 65535),
     "limits.payload_bytes": (1, MAX_PAYLOAD_BYTES),
     "runtime.threads": (0, MAX_THREADS),
-    "scheduler.workers": (1, 64),
-    "scheduler.per_model": (1, 64),
+    "scheduler.workers": (0, 64),
+    "scheduler.per_model": (0, 64),
     "scheduler.batch_tokens": (1, MAX_NUMBER),
     "scheduler.batch_wait_ms": (0, 1000),
     "memory.budget_mb": (0, MAX_NUMBER),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from edge_runtime.announcer import Announcer
 from edge_runtime.bundle.manifest import Manifest
 from edge_runtime.config import Config
 from edge_runtime.engine import import_engine
+from edge_runtime.engine.cores import Cores, cores_here
 from edge_runtime.engine.memory import ModelShelf, default_budget_mb, process_rss_mb
 from edge_runtime.errors import ConfigError
 from edge_runtime.housekeeping import Every, Housekeeping
@@ -59,6 +59,7 @@ class Daemon:
         self.topics = Topics(config.device, config.broker.root, config.broker.reply_prefixes, config.group)
         self.models: dict[str, Model] = {}
         self.observer = Observer(config, self.topics, self._moment, self._publish)
+        cores = _cores(config)
         self.service = Service(
             self.models,
             self.topics,
@@ -70,10 +71,11 @@ class Daemon:
             takes=lambda name: self.keeper.takes(name),
             wanted=lambda name: self.keeper.want(name),
             finished=self._finished,
+            cores=cores,
         )
         import_engine()  # what its libraries take belongs to the process, not to the first model
         shelf = ModelShelf(config.memory.budget_mb or default_budget_mb(), base_mb=process_rss_mb())
-        self.keeper = Keeper(self.service, shelf, _threads(config), self._model_changed)
+        self.keeper = Keeper(self.service, shelf, cores.threads_of, self._model_changed)
         self.verbs = Verbs(self.service, self.keeper, config.control, self._health)
         self.rules = RuleRunner(
             config.rules, self.topics, self.service.receive, lambda event: self.connection.publish(event)
@@ -183,7 +185,7 @@ class Daemon:
         self.observer.finished(job, model, outcome, answered, answer)
 
     def _moment(self) -> Moment:
-        return moment_of(self.service, self.config.scheduler.workers)
+        return moment_of(self.service)
 
     def _report(self, now_s: float) -> None:
         if self.connection.ready:
@@ -206,11 +208,9 @@ def _labels(manifest: Manifest) -> tuple[str, ...]:
     return manifest.task.labels if manifest.task.name == "classify" else ()
 
 
-def _threads(config: Config) -> int:
-    """Threads of each session: the workers share the cores."""
-    if config.runtime.threads or config.scheduler.workers == 1:
-        return config.runtime.threads
-    return max(1, (os.cpu_count() or 1) // config.scheduler.workers)
+def _cores(config: Config) -> Cores:
+    """The board's cores, and how the config wants them shared out."""
+    return Cores(cores_here(), config.runtime.threads, config.scheduler.workers, config.scheduler.per_model)
 
 
 def _home(config: Config, topics: Topics) -> HomeAssistant | None:

@@ -41,7 +41,7 @@ class Keeper:
     Args:
         service: whose models they are.
         shelf: who has to go when there is no room.
-        threads: of each session.
+        threads: of the sessions of a model, by its manifest.
         changed: told the name of a model that was loaded, exchanged or unloaded.
         clock: monotonic seconds.
         rss_mb: memory of this process.
@@ -51,7 +51,7 @@ class Keeper:
         self,
         service: Service,
         shelf: ModelShelf,
-        threads: int,
+        threads: Callable[[Manifest], int],
         changed: Callable[[str], None] = lambda name: None,
         clock: Callable[[], float] = time.monotonic,
         rss_mb: Callable[[], float] = process_rss_mb,
@@ -196,7 +196,7 @@ class Keeper:
             victims = self._shelf.room_for(name, estimate_mb(manifest))
         self._put_away(victims)
         before_mb, started_s = self._rss_mb(), self._clock()
-        model = open_model(folder, self._threads)
+        model = open_model(folder, self._threads(manifest))
         model.warm_up()
         if check and manifest.file_of("golden") is not None:
             run_golden(model, folder)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from edge_runtime.config import LimitsConfig, SchedulerConfig
+from edge_runtime.engine.cores import Cores
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 from edge_runtime.pipeline import Pipeline, Result
@@ -67,7 +68,11 @@ class Bench:
     """A service with its replies in a queue."""
 
     def __init__(
-        self, model: Pipeline | dict[str, Pipeline], scheduling: SchedulerConfig | None = None, **limits: int
+        self,
+        model: Pipeline | dict[str, Pipeline],
+        scheduling: SchedulerConfig | None = None,
+        cores: Cores | None = None,
+        **limits: int,
     ) -> None:
         self.replies: queue.Queue[Message] = queue.Queue()
         self.clock = Clock()
@@ -79,8 +84,9 @@ class Bench:
             LimitsConfig(**limits),
             self._publish,
             clock=self.clock,
-            scheduling=scheduling or SchedulerConfig(),
+            scheduling=scheduling or SchedulerConfig(workers=1),
             wanted=self.wanted.append,
+            cores=cores,
         )
         self.service.start()
 

@@ -63,14 +63,14 @@ class Observer:
             self._audit.close()
 
 
-def moment_of(service: Service, workers: int) -> Moment:
+def moment_of(service: Service) -> Moment:
     """What a service and the board are like now. A model that would have to be loaded first has the version ""."""
     counters, running = service.counters, service.running
     loaded = dict(service.models.loaded)
     return Moment(
         queued=max(0, service.queued - running),
         running=running,
-        workers=workers,
+        workers=service.workers,
         received=counters.received,
         answered=counters.answered,
         refused=counters.refused.total(),

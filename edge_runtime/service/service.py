@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from edge_runtime.config import LimitsConfig, SchedulerConfig
+from edge_runtime.engine.cores import Cores, cores_here
 from edge_runtime.errors import BadRequest, Busy, Cancelled, Draining, EdgertError, InputTooLong
 from edge_runtime.model import Model, takes_of
 from edge_runtime.mqtt.contract import Address, Control, Refused, Request, json_body, parse
@@ -31,6 +32,9 @@ _STANDARD = SchedulerConfig()
 class Service:
     """Answers requests for a set of models.
 
+    Attributes:
+        workers: runs at once, at most.
+
     Args:
         models: name -> model; a dictionary may be changed while the service runs.
         topics: the device's topics.
@@ -43,6 +47,7 @@ class Service:
         takes: what the model of a name can be asked with; by default, what a loaded one says.
         wanted: told the name of a known model that a request waits for and that is not loaded.
         finished: told of every request that was run.
+        cores: how models share the board's; None: as `scheduling` says.
     """
 
     def __init__(
@@ -59,8 +64,11 @@ class Service:
         takes: Callable[[str], Takes] | None = None,
         wanted: Callable[[str], None] = lambda name: None,
         finished: Finished | None = None,
+        cores: Cores | None = None,
     ) -> None:
-        self._topics, self._limits, self._workers_count = topics, limits, scheduling.workers
+        self._topics, self._limits = topics, limits
+        cores = cores or Cores(cores_here(), 0, scheduling.workers, scheduling.per_model)
+        self.workers = cores.runs
         self._clock, self._control, self._wanted = clock, control, wanted
         self.models = Models.of(models)
         self._takes = takes or self._takes_of_loaded
@@ -68,7 +76,7 @@ class Service:
         replies = RememberedReplies(limits.remembered_ids, limits.remembered_bytes, limits.remembered_s)
         self._desk = Desk(self.models, scheduler, replies)
         self._replier = Replier(publish, publish_minor or publish)
-        self._workers = Workers(self._desk, self._replier, Runs(finished), scheduling, clock)
+        self._workers = Workers(self._desk, self._replier, Runs(finished), scheduling, cores, clock)
 
     def start(self) -> None:
         """Start the workers."""
@@ -168,7 +176,7 @@ class Service:
 
     def _busy(self) -> Busy:
         waiting = self._desk.scheduler.queued
-        return Busy(waiting, max(1, round(self._desk.typical_ms * (waiting + 1) / 2 / self._workers_count)))
+        return Busy(waiting, max(1, round(self._desk.typical_ms * (waiting + 1) / 2 / self.workers)))
 
     # --- any thread --------------------------------------------------------------------------------------------------
 

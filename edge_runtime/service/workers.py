@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from edge_runtime.config import SchedulerConfig
+from edge_runtime.engine.cores import Cores
 from edge_runtime.errors import DeadlinePassed, ModelNotFound
 from edge_runtime.service.desk import Desk
 from edge_runtime.service.job import Job, Outcome
@@ -24,18 +25,25 @@ class Workers:
         desk: what waits.
         replier: where outcomes go.
         runs: runs a batch.
-        scheduling: how many threads, and how long a batch waits for more.
+        scheduling: how long a batch waits for more.
+        cores: how many threads, and who may run beside whom.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, desk: Desk, replier: Replier, runs: Runs, scheduling: SchedulerConfig, clock: Callable[[], float]
+        self,
+        desk: Desk,
+        replier: Replier,
+        runs: Runs,
+        scheduling: SchedulerConfig,
+        cores: Cores,
+        clock: Callable[[], float],
     ) -> None:
         self._desk, self._replier, self._runs, self._clock = desk, replier, runs, clock
-        self._scheduling = scheduling
+        self._scheduling, self._cores = scheduling, cores
         self._threads = [
             threading.Thread(target=self._work, name=f"edgert-worker-{number}", daemon=True)
-            for number in range(scheduling.workers)
+            for number in range(cores.runs)
         ]
 
     def start(self) -> None:
@@ -131,7 +139,15 @@ class Workers:
         loaded = self._desk.models.loaded.get(model)
         if loaded is None:
             return model not in self._desk.models.known  # gone in the meantime: whoever waits is told so
-        return self._desk.scheduler.running[model] < (self._scheduling.per_model if loaded.parallel else 1)
+        running, manifest = self._desk.scheduler.running, loaded.manifest
+        if running[model] >= (self._cores.at_once(manifest) if loaded.parallel else 1):
+            return False
+        return not (self._cores.takes_all(manifest) and any(map(self._takes_all, running.keys() - {model})))
+
+    def _takes_all(self, model: str) -> bool:
+        """Whether a run that takes every core is under way."""
+        loaded = self._desk.models.loaded.get(model)
+        return loaded is not None and self._desk.scheduler.running[model] > 0 and self._cores.takes_all(loaded.manifest)
 
     def _rows_together(self, job: Job) -> int:
         """How many texts may be run with those of a job."""

@@ -42,8 +42,9 @@ class House:
         )
         self.shelf = ModelShelf(budget_mb)
         grows = itertools.count(step=estimate_mb(bundle) if bundle else 0.0)
+        memory_mb = lambda: float(next(grows))  # noqa: E731
         self.keeper = Keeper(
-            self.service, self.shelf, 1, self.changed.append, lambda: self.now, lambda: float(next(grows))
+            self.service, self.shelf, lambda manifest: 1, self.changed.append, lambda: self.now, memory_mb
         )
         self.service.start()
         self.keeper.start()

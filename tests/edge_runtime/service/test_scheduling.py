@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pytest
 
 from edge_runtime.config import SchedulerConfig
+from edge_runtime.engine.cores import SMALL_MB, Cores
 from edge_runtime.errors import EdgertError
 from edge_runtime.mqtt.contract import Request
 from edge_runtime.pipeline import Pipeline, Result
@@ -165,6 +166,51 @@ def test_one_model_runs_as_often_at_once_as_it_may(pipeline: Pipeline, make_benc
         assert gate.entered.acquire(timeout=WAIT_S)
     assert not gate.entered.acquire(timeout=0.05)
     gate.open.release(100)
+    assert bench.statuses(3) == [200] * 3
+
+
+def large(inner: Pipeline) -> Gate:
+    """A model whose runs take every core."""
+    gate = Gate(inner)
+    gate.parallel = True
+    files = [dataclasses.replace(file, size=SMALL_MB * 2_000_000) for file in inner.manifest.files]
+    gate.manifest = dataclasses.replace(inner.manifest, files=tuple(files))
+    return gate
+
+
+def test_a_small_model_runs_on_every_core_at_once(pipeline: Pipeline, make_bench: Callable[..., Bench]) -> None:
+    gate = Gate(pipeline)
+    gate.parallel = True
+    bench = make_bench(gate, cores=Cores(3))
+    for _ in range(4):
+        bench.send(request())
+    for _ in range(3):
+        assert gate.entered.acquire(timeout=WAIT_S)
+    assert not gate.entered.acquire(timeout=0.05)
+    gate.open.release(100)
+    assert bench.statuses(4) == [200] * 4
+
+
+def test_large_models_run_in_turn_and_small_ones_beside_them(
+    pipeline: Pipeline, make_bench: Callable[..., Bench]
+) -> None:
+    reader, writer, small = large(pipeline), large(pipeline), Gate(pipeline)
+    small.open.release(100)
+    bench = make_bench({"reader": reader, "writer": writer, "small": small}, cores=Cores(4))
+    bench.send(request(model="reader"))
+    assert reader.entered.acquire(timeout=WAIT_S)
+    for model in ("writer", "reader"):
+        bench.clock.now += 0.001
+        bench.send(request(model=model))
+    for _ in range(3):
+        bench.send(request(model="small"))
+        assert bench.next()[0] == 200
+    assert not writer.entered.acquire(timeout=0.05)
+    assert not reader.entered.acquire(blocking=False)
+    reader.open.release()
+    assert writer.entered.acquire(timeout=WAIT_S)
+    reader.open.release(100)
+    writer.open.release(100)
     assert bench.statuses(3) == [200] * 3
 
 
