@@ -6,6 +6,7 @@ Source: MQTT Version 5.0 (OASIS), sections 3.3 (PUBLISH) and 4.7 (topic names).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.properties import (
@@ -48,7 +49,7 @@ class Outgoing:
         """
         if message.qos not in (0, 1):
             raise ValueError(f"QoS is {message.qos}, edgert sends 0 or 1")
-        check_topic(message.topic)
+        _topic(message.topic)
         properties = PublishProperties(
             expiry_s=message.expiry_s,
             content_type=message.content_type,
@@ -69,7 +70,7 @@ class Outgoing:
 
     def encode(self, qos: int, packet_id: int, *, retain: bool) -> bytes:
         """The whole PUBLISH packet; `packet_id` counts with QoS 1 only."""
-        topic = packed_text(self.topic)
+        topic = _topic(self.topic)
         head = topic + packet_id.to_bytes(2, "big") if qos else topic
         length = packed_variable_integer(len(head) + len(self.properties) + len(self.payload))
         return b"".join((bytes((PUBLISH | qos << 1 | retain,)), length, head, self.properties, self.payload))
@@ -90,6 +91,28 @@ def check_topic(topic: str) -> None:
     size = len(topic.encode())  # raises UnicodeEncodeError, a ValueError, for a lone surrogate
     if size > MAX_TOPIC_BYTES:
         raise ValueError(f"topic is {size} bytes, MQTT takes {MAX_TOPIC_BYTES}")
+
+
+def _topic(topic: str) -> bytes:
+    """Check and pack a topic. ValueError: as `check_topic`."""
+    return _known_topic(topic) if len(topic) <= _SHORT_TOPIC else _packed_topic(topic)
+
+
+def _packed_topic(topic: str) -> bytes:
+    check_topic(topic)
+    return packed_text(topic)
+
+
+def _read_topic(data: bytes) -> str:
+    topic = data.decode()
+    check_topic(topic)
+    return topic
+
+
+# Messages come from and go to the same few topics again and again.
+_SHORT_TOPIC = 256
+_known_topic = lru_cache(maxsize=512)(_packed_topic)
+_known_read_topic = lru_cache(maxsize=512)(_read_topic)
 
 
 def whole_packet(buffer: bytes, at: int) -> tuple[int, bytes, int] | None:
@@ -126,8 +149,8 @@ def read_publish(first_byte: int, body: bytes | bytearray) -> tuple[Message, int
         if qos:
             packet_id = body[at] << 8 | body[at + 1]
             at += 2
-        topic = bytes(body[2:topic_end]).decode()
-        check_topic(topic)
+        named = bytes(body[2:topic_end])
+        topic = _known_read_topic(named) if topic_end <= _SHORT_TOPIC else _read_topic(named)
         properties, at = unpack(body, at)
         if properties.topic_alias is not None:
             raise ValueError("topic alias was never allowed")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 MAX_VARIABLE_INTEGER = 268_435_455  # four bytes of seven bits, section 1.5.5
 _MAX_STRING_BYTES = 65_535
+_WORD_CHARS = 128  # a longer text is not remembered
 
 _PAYLOAD_FORMAT = 1
 _MESSAGE_EXPIRY = 2
@@ -49,9 +50,9 @@ class PublishProperties(NamedTuple):
         if self.expiry_s is not None:
             parts.append(b"\x02" + _number(self.expiry_s, 4, 0, 0xFFFF_FFFF))
         if self.content_type is not None:
-            parts.append(b"\x03" + packed_text(self.content_type))
+            parts.append(b"\x03" + _word(self.content_type))
         if self.response_topic is not None:
-            parts.append(b"\x08" + packed_text(self.response_topic))
+            parts.append(b"\x08" + _word(self.response_topic))
         if self.correlation is not None:
             parts.append(b"\x09" + packed_binary(self.correlation))
         for number in self.subscription_ids:
@@ -61,7 +62,7 @@ class PublishProperties(NamedTuple):
         if self.topic_alias is not None:
             parts.append(b"\x23" + _number(self.topic_alias, 2, 1, 0xFFFF))
         for name, value in self.user:
-            parts.append(_user_name(name) + packed_text(value))
+            parts.append(b"\x26" + _word(name) + _word(value))
         body = b"".join(parts)
         return packed_variable_integer(len(body)) + body
 
@@ -116,10 +117,12 @@ def packed_text(text: str) -> bytes:
     return packed_binary(data)
 
 
-@lru_cache(maxsize=64)
-def _user_name(name: str) -> bytes:
-    """The beginning of a user property. Remembered: whoever sends many messages sends the same few names."""
-    return b"\x26" + packed_text(name)
+def _word(text: str) -> bytes:
+    """As `packed_text`. Whoever sends many messages sends the same few words: names, types, statuses, microseconds."""
+    return _known_word(text) if len(text) <= _WORD_CHARS else packed_text(text)
+
+
+_known_word = lru_cache(maxsize=1024)(packed_text)
 
 
 def packed_binary(data: bytes) -> bytes:

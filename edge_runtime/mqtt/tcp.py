@@ -9,6 +9,7 @@ import socket
 from edge_runtime.mqtt.address import BrokerAddress
 
 _PROBE_S = 0.5
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 # Data unacknowledged for so long means that the other machine is gone. The kernel counts from the first time that it
 # sends again and looks now and then only: a cut cable is noticed after 2.5 to 3.8 s on a loaded machine.
 USER_TIMEOUT_MS = 2500
@@ -33,9 +34,12 @@ def acknowledge_quickly(connection: socket.socket) -> None:
     QoS 1. The kernel forgets the option, so call this after every read; after our own write, because then the
     acknowledgement has mostly travelled already.
     """
-    if connection.family != socket.AF_UNIX and hasattr(socket, "TCP_QUICKACK"):
-        with contextlib.suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    if _QUICKACK is None:
+        return
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+    except OSError:  # a unix socket
+        return
 
 
 def nobody_listens(address: BrokerAddress) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 from edge_runtime.errors import BadRequest, ReplyTopicRefused
@@ -123,15 +124,19 @@ class Topics:
         Raises:
             ReplyTopicRefused: outside the allowed prefixes, too long, with a wildcard, `$`, NUL or an empty level.
         """
-        prefixes = self.reply_prefixes or (f"{self.root}/r/",)
-        if not any(topic.startswith(prefix) for prefix in prefixes):
-            raise ReplyTopicRefused(f"reply topic {topic[:80]!r} must start with {' or '.join(prefixes)}")
-        if len(topic.encode("utf-8", "replace")) > MAX_REPLY_TOPIC_BYTES:
-            raise ReplyTopicRefused(f"reply topic is longer than {MAX_REPLY_TOPIC_BYTES} bytes")
-        if not _PLAIN.fullmatch(topic) or not topic.isprintable():
-            raise ReplyTopicRefused(f"reply topic {topic[:80]!r} has a wildcard, $, an empty level or a control")
-        return topic
+        return _checked_reply_topic(topic, self.reply_prefixes or (f"{self.root}/r/",))
 
     def user_of(self, reply_topic: str) -> str:
         """Whom a reply topic belongs to: its user and client level, which the broker's ACL guards."""
         return "/".join(reply_topic.removeprefix(f"{self.root}/r/").split("/")[:2])
+
+
+@lru_cache(maxsize=512)  # a client that asks once asks again; what is remembered is short, as refusals are not
+def _checked_reply_topic(topic: str, prefixes: tuple[str, ...]) -> str:
+    if not topic.startswith(prefixes):
+        raise ReplyTopicRefused(f"reply topic {topic[:80]!r} must start with {' or '.join(prefixes)}")
+    if len(topic.encode("utf-8", "replace")) > MAX_REPLY_TOPIC_BYTES:
+        raise ReplyTopicRefused(f"reply topic is longer than {MAX_REPLY_TOPIC_BYTES} bytes")
+    if not _PLAIN.fullmatch(topic) or not topic.isprintable():
+        raise ReplyTopicRefused(f"reply topic {topic[:80]!r} has a wildcard, $, an empty level or a control")
+    return topic

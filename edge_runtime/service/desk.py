@@ -20,7 +20,8 @@ class Desk:
     """Requests that wait, requests that run, answers that are remembered.
 
     Attributes:
-        changed: the lock; notified when a run ended or a model was loaded.
+        lock: around all of this.
+        changed: notified, under the lock, when a run ended or a model was loaded.
         bell: wakes one worker for each entry. Rung when the lock is free again: a worker that was woken by the lock's
             own notification would wake twice, once to find it still held.
         fresh: requests that came since a worker was last woken for one.
@@ -32,10 +33,14 @@ class Desk:
     models: Models
     scheduler: Scheduler
     replies: RememberedReplies
-    changed: threading.Condition = field(default_factory=threading.Condition)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    changed: threading.Condition = field(init=False)
     bell: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
     running: set[Job] = field(default_factory=set)
     fresh: int = 0
     pace: Pace = field(default_factory=Pace)
     typical_ms: float = _GUESS_MS
     draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.changed = threading.Condition(self.lock)

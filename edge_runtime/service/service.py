@@ -129,7 +129,7 @@ class Service:
         if longest > self._limits.text_chars:  # before tokenizing: a megabyte of text would hold up everybody
             raise InputTooLong(longest, self._limits.text_chars, "characters")
         desk, out = self._desk, list[Job]()
-        with desk.changed:
+        with desk.lock:
             if desk.draining:
                 raise Draining("this daemon is shutting down: send it to another or again later")
             now_s = self._clock()
@@ -216,7 +216,7 @@ class Service:
     def cancel(self, user: str, request_id: str) -> dict[str, object]:
         """Answer 409 to who waits for a request: one that waits is never run, one that streams ends."""
         desk = self._desk
-        with desk.changed:
+        with desk.lock:
             jobs = desk.replies.named(user, request_id)
             waiting = [job for job in desk.scheduler if job in jobs]
             for job in waiting:
@@ -235,7 +235,7 @@ class Service:
     def fail(self, model: str, error: EdgertError) -> None:
         """Answer everyone who waits for a model that cannot be loaded."""
         desk = self._desk
-        with desk.changed:
+        with desk.lock:
             jobs = desk.scheduler.waiting_for(model)
             for job in jobs:
                 desk.scheduler.remove(job)
@@ -248,7 +248,7 @@ class Service:
         def is_idle() -> bool:
             return not desk.scheduler.waiting_for(model) and not desk.scheduler.running[model]
 
-        with desk.changed:
+        with desk.lock:
             self.models.leaving.add(model)
             idle = desk.changed.wait_for(is_idle, timeout_s)
             if idle:
@@ -261,12 +261,12 @@ class Service:
 
     def is_awaited(self, model: str) -> bool:
         """Whether a request waits for a model."""
-        with self._desk.changed:
+        with self._desk.lock:
             return bool(self._desk.scheduler.waiting_for(model))
 
     def wait_for_runs(self, model: str, timeout_s: float) -> bool:
         """Wait until no request of a model runs, so that what it took is free; False if one still does."""
-        with self._desk.changed:
+        with self._desk.lock:
             return self._desk.changed.wait_for(lambda: not self._desk.scheduler.running[model], timeout_s)
 
     def drain(self, timeout_s: float) -> bool:
@@ -276,11 +276,11 @@ class Service:
             False if it did not finish in time: then who still waits was told so, and what runs is left running.
         """
         desk = self._desk
-        with desk.changed:
+        with desk.lock:
             desk.draining = True
         self._workers.wake()
         ended = self._workers.join(timeout_s)
-        with desk.changed:
+        with desk.lock:
             jobs = [*desk.running, *desk.scheduler]
             for job in list(desk.scheduler):
                 desk.scheduler.remove(job)
@@ -296,6 +296,6 @@ class Service:
         now_s = self._clock()
         for job in jobs:
             outcome = Outcome(b"", why(job, now_s), waited(job, now_s))
-            with self._desk.changed:
+            with self._desk.lock:
                 addresses = self._desk.replies.finish(job, outcome, now_s)
             self._replier.send(addresses, outcome)

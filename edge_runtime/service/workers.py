@@ -73,7 +73,7 @@ class Workers:
         desk = self._desk
         if not desk.fresh:
             return
-        with desk.changed:
+        with desk.lock:
             fresh, desk.fresh = desk.fresh, 0
             alone = here and desk.scheduler.queued == 1 and not desk.running
             batch = self._taken() if alone and self._is_short(next(iter(desk.scheduler))) else None
@@ -92,7 +92,7 @@ class Workers:
 
     def _run(self, batch: list[Job]) -> None:
         outcomes = self._outcomes(batch)
-        with self._desk.changed:
+        with self._desk.lock:
             now_s = self._clock()
             addresses = [
                 self._desk.replies.finish(job, outcome, now_s) for job, outcome in zip(batch, outcomes, strict=True)
@@ -109,7 +109,7 @@ class Workers:
     def _next_batch(self) -> list[Job] | None:
         """Give the next batch, waiting for one; None: there will be no more."""
         while True:
-            with self._desk.changed:
+            with self._desk.lock:
                 batch = self._taken()
                 if batch or (self._desk.draining and not self._desk.scheduler.queued):
                     return batch
@@ -174,7 +174,7 @@ class Workers:
 
     def _note(self, ran: list[Job], took_s: float) -> None:
         desk = self._desk
-        with desk.changed:
+        with desk.lock:
             desk.typical_ms += _SHARE * (took_s * 1000 / len(ran) - desk.typical_ms)
             if len(ran) == 1:
                 desk.pace.note(ran[0], took_s)
