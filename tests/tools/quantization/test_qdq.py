@@ -105,3 +105,8 @@ def test_histograms_take_rows_of_different_lengths(tmp_path: Path, method: str) 
 def test_padding_is_zeros_at_the_end() -> None:
     rows = padded([{"input_ids": np.array([[5, 6]])}, {"input_ids": np.array([[7, 8, 9]])}])
     assert [row["input_ids"].tolist() for row in rows] == [[[5, 6, 0]], [[7, 8, 9]]]
+
+
+def test_pictures_are_not_padded() -> None:
+    pictures = [{"pixels": np.zeros((1, 3, 8, 8), np.float32)}, {"pixels": np.ones((1, 3, 8, 8), np.float32)}]
+    assert [row["pixels"].sum() for row in padded(pictures)] == [0, 3 * 8 * 8]  # type: ignore[arg-type]

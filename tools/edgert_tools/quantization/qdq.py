@@ -87,8 +87,11 @@ def declare_floats(model: Any) -> None:
 
 
 def padded(rows: Sequence[Feeds]) -> tuple[Feeds, ...]:
-    """The rows with zeros at the end, all as long as the longest: a histogram wants tensors of one shape."""
-    longest = max(values.shape[1] for row in rows for values in row.values() if values.ndim == 2)
+    """The rows with zeros at the end, all as long as the longest: a histogram wants tensors of one shape.
+
+    Rows of pictures and sound are left as they are.
+    """
+    longest = max((values.shape[1] for row in rows for values in row.values() if values.ndim == 2), default=0)
     return tuple({name: _pad(values, longest) for name, values in row.items()} for row in rows)
 
 

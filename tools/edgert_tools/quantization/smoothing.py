@@ -23,6 +23,7 @@ STRENGTHS = (0.5, 0.6, 0.7, 0.8, 0.9)  # how much of the trouble is moved from a
 _STEPS = 4  # factors are powers of 2 to a quarter: last bits of a calibration must not change a bundle's bytes
 _LARGEST = 2.0**10
 _TINY = 1e-6
+_SILENT = 1e-4  # of the loudest channel
 
 
 def smooth(source: Sequence[Product], seen: Seen, activations: Activations) -> FloatArray | None:
@@ -33,7 +34,7 @@ def smooth(source: Sequence[Product], seen: Seen, activations: Activations) -> F
         seen: that tensor on calibration rows.
         activations: how it will be quantized: the factors with the least error of all products' results are taken.
     """
-    largest = np.maximum(np.abs(seen.lowest), np.abs(seen.highest)).astype(np.float64)
+    largest = _as_if_heard(np.maximum(np.abs(seen.lowest), np.abs(seen.highest)).astype(np.float64))
     heaviest = np.max([np.abs(item.weights).max(axis=1) for item in source], axis=0).astype(np.float64)
     tried = [None, *(_factors(largest, heaviest, strength) for strength in STRENGTHS)]
     errors = [_error(source, seen, activations, factors) for factors in tried]
@@ -46,6 +47,15 @@ def span_of(seen: Seen, factors: FloatArray | None) -> Range:
     if factors is not None:
         low, high = low / factors, high / factors
     return float(f"{low.min():.2e}"), float(f"{high.max():.2e}")
+
+
+def _as_if_heard(largest: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The largest values of each channel; those that were silent on the calibration rows taken for ordinary ones.
+
+    What is silent there may speak later, and the factor of silence would blow it up beyond any range.
+    """
+    heard = largest > _SILENT * largest.max()
+    return np.where(heard, largest, np.median(largest[heard]) if heard.any() else 1.0)
 
 
 def _factors(largest: npt.NDArray[np.float64], heaviest: npt.NDArray[np.float64], strength: float) -> FloatArray:
