@@ -4,21 +4,24 @@ TORCH_INDEX ?=
 PARITY_MB ?= 50
 PARITY_FUZZ ?= 1000000
 MINUTES ?= 120
+POWER_CUTS ?= 10000
+KILLS ?= 500
 ALLOW_CUDA ?=
 PYTEST_ARGS ?=
 
 # Models are fetched once per checkout and stay there after `make clean`.
 EDGERT_CACHE ?= $(CURDIR)/.cache
 export EDGERT_CACHE
+export EDGERT_TORCH_INDEX ?= $(TORCH_INDEX)
 
 BIN := .venv/bin
 DEMO_EXTRAS := convert,broker
-TEST_EXTRAS := convert,broker,flash,images,metrics,wyoming,dev
+TEST_EXTRAS := convert,broker,flash,esp,images,metrics,updates,wyoming,dev
 SETUP = $(PYTHON) tools/setup_venv.py $(if $(TORCH_INDEX),--torch-index '$(TORCH_INDEX)') $(if $(ALLOW_CUDA),--allow-cuda)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint bench parity faults soak recipes fuzz clean distclean venv debian-packages
+.PHONY: help demo test lint bench parity faults soak recipes fuzz powercut clean distclean venv debian-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,14 +59,20 @@ faults: venv debian-packages  ## every fault that docs/faults.md lists, on real 
 soak: venv debian-packages  ## MINUTES of mixed work on one daemon: memory, lost requests
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
-recipes: venv debian-packages  ## every recipe converted, 20 minutes; bundles that are up to date stay
+recipes: venv debian-packages  ## every recipe converted, 45 minutes; bundles that are up to date stay
 	@failed=; for file in models/*.toml; do \
 	  name=$$(basename $$file .toml); echo "== $$name"; \
 	  $(BIN)/edgert convert $$name -o edgert-demo/$$name || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "not converted:$$failed"; exit 1; }
+	EDGERT_REAL_EXPORTERS=1 $(BIN)/python -m pytest tests/tools/export tests/tools/generation $(PYTEST_ARGS)
 
-fuzz: venv  ## a million hostile messages through the contract
+fuzz: venv  ## a million hostile messages through the contract, a hundred thousand bundle files
 	$(BIN)/python -m tests.edge_runtime.mqtt.fuzz_contract 1000000
+	$(BIN)/python -m tests.edge_runtime.bundle.container.fuzz_container 100000
+
+powercut: venv debian-packages  ## the store of a board cut off at every step, and daemons killed in it
+	POWER_CUTS=$(POWER_CUTS) KILLS=$(KILLS) $(BIN)/python -m pytest --timeout 3600 \
+	  tests/edge_runtime/bundle/store/test_power_cut.py tests/edge_runtime/test_daemon_store.py $(PYTEST_ARGS)
 
 clean:  ## remove .venv and everything built; models stay
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -81,6 +90,11 @@ debian-packages:
 	[ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
 	command -v mosquitto_rr >/dev/null || missing="$$missing mosquitto-clients"; \
 	command -v espeak-ng >/dev/null || missing="$$missing espeak-ng"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v qemu-aarch64 >/dev/null || missing="$$missing qemu-user"; \
+	command -v mmdebstrap >/dev/null || missing="$$missing mmdebstrap"; \
+	command -v gcc >/dev/null || missing="$$missing gcc"; \
+	[ -f /usr/include/stdio.h ] || missing="$$missing libc6-dev"; \
 	[ -f /usr/share/unicode/UnicodeData.txt ] || missing="$$missing unicode-data"; \
 	PATH="$$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || missing="$$missing iproute2"; \
 	ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$$missing faketime"; \

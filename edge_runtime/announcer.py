@@ -12,7 +12,7 @@ from edge_runtime.config import Config
 from edge_runtime.documents import document_message, info_document, model_document
 from edge_runtime.model import takes_of
 from edge_runtime.mqtt.contract import CONTENT_TYPES
-from edge_runtime.mqtt.homeassistant import HomeAssistant, ModelFacts
+from edge_runtime.mqtt.homeassistant import HomeAssistant, ModelFacts, NewerBundle
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 
@@ -27,6 +27,7 @@ class Announcer:
         models: gives all models that can be asked, and whether each is loaded.
         publish: sends a message.
         home: describes the device to Home Assistant, if it is wanted.
+        newer: gives the newest bundle that a store has of a model, if the model comes from one.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class Announcer:
         models: Callable[[], Sequence[tuple[Manifest, bool]]],
         publish: Callable[[Message], object],
         home: HomeAssistant | None,
+        newer: Callable[[Manifest], NewerBundle | None] = lambda manifest: None,
     ) -> None:
         self._config, self._topics, self._models, self._publish = config, topics, models, publish
-        self._home, self._home_due_s = home, math.inf
+        self._home, self._home_due_s, self._newer = home, math.inf, newer
 
     @property
     def subscriptions(self) -> list[tuple[str, int]]:
@@ -91,10 +93,10 @@ class Announcer:
 
     def _describe(self) -> None:
         if self._home is not None:
-            facts = [_facts_of(manifest) for manifest, _ in self._models()]
+            facts = [_facts_of(manifest, self._newer(manifest)) for manifest, _ in self._models()]
             self._publish(self._home.description(sorted(facts, key=lambda fact: fact.name)))
 
 
-def _facts_of(manifest: Manifest) -> ModelFacts:
+def _facts_of(manifest: Manifest, newer: NewerBundle | None) -> ModelFacts:
     classifies, reads_texts = manifest.task.name == "classify", takes_of(manifest).words == "text"
-    return ModelFacts(manifest.name, manifest.version, classifies, reads_texts=reads_texts)
+    return ModelFacts(manifest.name, manifest.version, classifies, newer, reads_texts=reads_texts)

@@ -17,16 +17,25 @@ from edge_runtime.errors import EdgertError, MissingExtra, UsageError
 COMMANDS = {
     "ask": ("edge_runtime.commands.ask", ""),
     "broker": ("edge_runtime.commands.broker", ""),
+    "bundle": ("edge_runtime.commands.bundle", "updates"),
     "combine": ("edgert_tools.commands.combine", "convert"),
+    "confirm": ("edge_runtime.commands.store", "updates"),
     "convert": ("edgert_tools.commands.convert", "convert"),
     "demo": ("edgert_tools.commands.demo", "convert"),
     "diff": ("edge_runtime.commands.bundles", ""),
+    "flash": ("firmware_bridge.commands.flash", "flash"),
+    "gc": ("edge_runtime.commands.store", "updates"),
     "inspect": ("edge_runtime.commands.bundles", ""),
+    "install": ("edge_runtime.commands.store", "updates"),
+    "keys": ("edge_runtime.commands.keys", "updates"),
     "models": ("edge_runtime.commands.ask", ""),
     "plan": ("edgert_tools.commands.plan", "convert"),
     "quantize": ("edgert_tools.commands.quantize", "convert"),
+    "receive": ("firmware_bridge.commands.flash", "updates"),
     "recipes": ("edgert_tools.commands.recipes", ""),
+    "rollback": ("edge_runtime.commands.store", "updates"),
     "serve": ("edge_runtime.commands.serve", ""),
+    "serve-smp": ("firmware_bridge.commands.serve_smp", "updates"),
     "service": ("edge_runtime.commands.service", ""),
     "status": ("edge_runtime.commands.top", ""),
     "tokenizer": ("edgert_tools.commands.tokenizer", "convert"),
@@ -49,7 +58,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module, _ = COMMANDS[name]
-        command: click.Command = getattr(importlib.import_module(module), name)
+        command: click.Command = getattr(importlib.import_module(module), name.replace("-", "_"))
         return command
 
 
@@ -59,7 +68,8 @@ def edgert() -> None:
     """Open models in, int8 answers out of a small board over MQTT.
 
     On a workstation: plan, convert, quantize, combine, recipes, demo, tokenizer. On the board: serve, service, verify;
-    for its broker: broker. For bundles anywhere: inspect, diff.
+    for its broker: broker. For bundles anywhere: inspect, diff, bundle, keys. For a board's store: install, status,
+    confirm, rollback, gc, serve-smp, receive. From a workstation to a board: flash.
     To try and ask: up, ask, models, status, top.
     For Home Assistant's Assist: wyoming.
     """

@@ -120,12 +120,52 @@ class AuditConfig:
 
 
 @dataclass(frozen=True)
+class UpdatesConfig:
+    """Which bundles the store takes, and how they are tried (docs/updates.md).
+
+    `trust` is the folder of trusted keys, `boards` what this board is called besides its name in the device tree,
+    `policy` a file of licences. A trial is begun `tries` times at most, its golden rows have `trial_s`, and it is kept
+    after `settle_s` of serving, or with `confirm` "manual" when somebody says so.
+    """
+
+    trust: str = "/etc/edgert/trust"
+    dev_keys: bool = False
+    boards: tuple[str, ...] = ()
+    policy: str = ""
+    tries: int = 3
+    trial_s: int = 120
+    settle_s: int = 30
+    confirm: Literal["auto", "manual"] = "auto"
+
+
+@dataclass(frozen=True)
+class SmpConfig:
+    """Where SMP tools reach the store (docs/smp.md): a port of 0 is not listened on, `serial` names devices.
+
+    `files_mb` is what the folder of files may hold, `on_reset` a program with its arguments that a reset runs besides.
+    """
+
+    host: str = "127.0.0.1"
+    udp_port: int = 0
+    tcp_port: int = 0
+    serial: tuple[str, ...] = ()
+    files_mb: int = 64
+    on_reset: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is any way in."""
+        return bool(self.udp_port or self.tcp_port or self.serial)
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings of `edgert serve`."""
 
     device: str = ""
     group: str = ""
     bundles: tuple[str, ...] = ()
+    store: str = ""
     broker: BrokerConfig = BrokerConfig()
     limits: LimitsConfig = LimitsConfig()
     runtime: RuntimeConfig = RuntimeConfig()
@@ -135,6 +175,8 @@ class Config:
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     metrics: MetricsConfig = MetricsConfig()
     audit: AuditConfig = AuditConfig()
+    updates: UpdatesConfig = UpdatesConfig()
+    smp: SmpConfig = SmpConfig()
     rules: tuple[Rule, ...] = ()
 
 
@@ -234,6 +276,12 @@ _RANGES: dict[str, tuple[int, int]] = {
     "metrics.stats_s": (0, 3600),
     "audit.most_mb": (1, MAX_NUMBER),
     "audit.sync_s": (1, 3600),
+    "updates.tries": (1, 100),
+    "updates.trial_s": (1, 3600),
+    "updates.settle_s": (0, 86400),
+    "smp.udp_port": (0, 65535),
+    "smp.tcp_port": (0, 65535),
+    "smp.files_mb": (0, MAX_NUMBER),
 }
 
 

@@ -14,13 +14,13 @@ from edge_runtime.config import Config
 from edge_runtime.engine import import_engine
 from edge_runtime.engine.cores import Cores, cores_here
 from edge_runtime.engine.memory import ModelShelf, default_budget_mb, process_rss_mb
-from edge_runtime.errors import ConfigError
+from edge_runtime.errors import ConfigError, MissingExtra
 from edge_runtime.housekeeping import Every, Housekeeping
 from edge_runtime.keeper import Keeper
 from edge_runtime.model import Answer, Answered, Model
 from edge_runtime.mqtt.address import BrokerAddress
 from edge_runtime.mqtt.client import Connection
-from edge_runtime.mqtt.homeassistant import HomeAssistant
+from edge_runtime.mqtt.homeassistant import HomeAssistant, NewerBundle
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 from edge_runtime.observing.board_state import temperature_c
@@ -31,6 +31,7 @@ from edge_runtime.rules.runner import RuleRunner
 from edge_runtime.service import Service
 from edge_runtime.service.job import Job, Outcome
 from edge_runtime.systemd.notifier import Notifier
+from edge_runtime.updates import Updates
 from edge_runtime.verbs import Verbs
 
 log = logging.getLogger("edgert.daemon")
@@ -76,16 +77,21 @@ class Daemon:
         import_engine()  # what its libraries take belongs to the process, not to the first model
         shelf = ModelShelf(config.memory.budget_mb or default_budget_mb(), base_mb=process_rss_mb())
         self.keeper = Keeper(self.service, shelf, cores.threads_of, self._model_changed)
-        self.verbs = Verbs(self.service, self.keeper, config.control, self._health)
+        self.updates = self._updates()
+        install = self.updates.install if self.updates else None
+        self.verbs = Verbs(self.service, self.keeper, config.control, self._health, install)
         self.rules = RuleRunner(
             config.rules, self.topics, self.service.receive, lambda event: self.connection.publish(event)
         )
         self.announcer = Announcer(
-            config, self.topics, lambda: self.keeper.models, self._publish, _home(config, self.topics)
+            config, self.topics, lambda: self.keeper.models, self._publish, _home(config, self.topics), self._newer
         )
         self.failed = threading.Event()
         self.connection = self._connection(address or broker_address(config))
-        self.keeper.add(config.bundles, on_demand=config.memory.on_demand)
+        stored = self.updates.first() if self.updates else []
+        self.keeper.add(
+            [*config.bundles, *stored], on_demand=config.memory.on_demand, may_be_none=self.updates is not None
+        )
         self.housekeeping = Housekeeping(
             [
                 self._report,
@@ -94,6 +100,16 @@ class Daemon:
             ]
         )
         self.rules.rules.check({manifest.name: _labels(manifest) for manifest, _ in self.keeper.models})
+
+    def _updates(self) -> Updates | None:
+        if not self.config.store:
+            return None
+        try:
+            from edge_runtime.board_store import open_store  # cryptography: for boards with a store only
+        except ModuleNotFoundError as error:
+            raise MissingExtra(str(error.name), "updates") from error
+        store, views = open_store(Path(self.config.store), self.config.updates)
+        return Updates(store, views, self.keeper, self.config.updates, self.config.runtime.threads, self._model_changed)
 
     def _connection(self, address: BrokerAddress) -> Connection:
         config = self.config
@@ -123,9 +139,13 @@ class Daemon:
         self.keeper.start()
         self.rules.start()
         self.connection.start()
+        if self.updates:
+            self.updates.start()
 
     def stop(self) -> None:
         """Take nothing new, finish what waits, say `offline`, disconnect."""
+        if self.updates:
+            self.updates.stop()
         self.rules.stop()
         finished = self.service.drain(DRAIN_S)
         self.keeper.stop()
@@ -145,7 +165,7 @@ class Daemon:
         Returns:
             What was not done, one line each: bundles that could not be loaded, settings that need a restart.
         """
-        problems = self.keeper.keep_only(config.bundles)
+        problems = self.keeper.keep_only([*config.bundles, *(self.updates.folders if self.updates else [])])
         logging.getLogger().setLevel(config.runtime.log_level.upper())
         same = dataclasses.replace(config, bundles=self.config.bundles, runtime=self.config.runtime)
         if same != self.config:
@@ -172,6 +192,13 @@ class Daemon:
     def _announce(self) -> None:
         self.announcer.everything()
         self.observer.reports.connected()
+
+    def _newer(self, manifest: Manifest) -> NewerBundle | None:
+        """The newest bundle in the store of a model that comes from there."""
+        if self.updates is None or manifest.name not in self.updates.names:
+            return None
+        version = self.updates.waiting(manifest.name) or manifest.version
+        return NewerBundle(version, installable=self.config.control.load)
 
     def _model_changed(self, name: str) -> None:
         if self.connection.ready:  # else `_announce` is yet to come

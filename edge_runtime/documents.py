@@ -25,6 +25,7 @@ _FOUND: dict[str, dict[str, str]] = {
         "text_index": "INT64", "label": "BYTES", "score": "FP32", "start": "INT64", "end": "INT64", "text": "BYTES",
     },
     "transcribe": {"text": "BYTES", "seconds": "FP32"},
+    "wake-word": {"label": "BYTES", "score": "FP32", "time_s": "FP32", "probability": "FP32"},
     "zero-shot": {"label": "BYTES", "score": "FP32"},
 }  # fmt: skip
 # Tasks that find things in pictures: what is said of each, and the shape of its box.

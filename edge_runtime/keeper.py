@@ -118,15 +118,18 @@ class Keeper:
 
     # --- at the start, and on the thread -----------------------------------------------------------------------------
 
-    def add(self, folders: Sequence[str], *, on_demand: bool) -> None:
+    def add(self, folders: Sequence[str], *, on_demand: bool, may_be_none: bool = False) -> None:
         """Load bundles, or with `on_demand` only those that there is room for; the rest is loaded when asked for.
+
+        Args:
+            may_be_none: bundles may come later, so that none now is no mistake.
 
         Raises:
             ConfigError: no bundle, or two of one name.
             BundleError, UnsupportedModel, UnsupportedTokenizer, NoMemory: a bundle cannot be run.
         """
-        if not folders:
-            raise ConfigError("no bundle to serve: give --bundle DIR or `bundles` in the config")
+        if not folders and not may_be_none:
+            raise ConfigError("no bundle to serve: give --bundle DIR, or `bundles` or `store` in the config")
         for folder in map(Path, folders):
             manifest = _manifest_here(folder)
             name = manifest.name

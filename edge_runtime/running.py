@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge_runtime.board import check_board
 from edge_runtime.config import Config
@@ -21,15 +22,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("edgert")
 
+_SMP = "firmware_bridge.smp.service", "SmpService"  # by name: what runs on the board does not depend on the bridge
 _LOOK_S = 0.5  # how often the main thread looks whether the network thread gave up
 
 
 def prepare(config: Config) -> None:
     """Log to stderr and refuse a machine that cannot run models, before anything heavy is imported."""
+    log_to_stderr(config)
+    check_board()
+
+
+def log_to_stderr(config: Config) -> None:
+    """Log as the config says."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(line_format(config.runtime.log_format))
     logging.basicConfig(level=config.runtime.log_level.upper(), handlers=[handler])
-    check_board()
+
+
+def wait_for_signal() -> None:
+    """Return at SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(_LOOK_S):
+        pass
 
 
 def run_until_stopped(
@@ -58,7 +74,10 @@ def run_until_stopped(
 
     notifier = Notifier.from_environment()
     daemon = Daemon(config, address, notifier)
+    smp = _smp(config)
     daemon.start()
+    if smp is not None:
+        smp.start()
     notifier.ready("loaded, waiting for the broker")  # it may be away for long; the daemon is up nevertheless
     try:
         waiting = True
@@ -76,7 +95,28 @@ def run_until_stopped(
                     when_ready(daemon)
     finally:
         notifier.stopping()
+        if smp is not None:
+            smp.stop()
         daemon.stop()
+
+
+class _Companion(Protocol):
+    """What answers beside the daemon."""
+
+    def start(self) -> None:
+        """Start answering."""
+
+    def stop(self) -> None:
+        """Stop."""
+
+
+def _smp(config: Config) -> _Companion | None:
+    """The SMP server, if the config opens a way in. ConfigError: it cannot listen there."""
+    if not config.smp.is_open:
+        return None
+    module, name = _SMP
+    service: _Companion = getattr(importlib.import_module(module), name)(config)
+    return service
 
 
 def _reload(daemon: Daemon, reread: Callable[[], Config], notifier: Notifier) -> None:

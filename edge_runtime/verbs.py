@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from edge_runtime.config import ControlConfig
 from edge_runtime.documents import model_document
 from edge_runtime.errors import BadRequest, EdgertError, NotAllowed
-from edge_runtime.keeper import Keeper, within
+from edge_runtime.keeper import Keeper, Told, within
 from edge_runtime.mqtt.contract import Control
 from edge_runtime.service import Service
 
@@ -19,12 +19,20 @@ class Verbs:
         service, keeper: whose models are spoken of.
         config: whether models may be loaded and unloaded.
         health: what is known of the daemon now.
+        install: tries the bundle that waits in the store to take a model's place, and tells what came of it; None:
+            there is no store.
     """
 
     def __init__(
-        self, service: Service, keeper: Keeper, config: ControlConfig, health: Callable[[], Mapping[str, object]]
+        self,
+        service: Service,
+        keeper: Keeper,
+        config: ControlConfig,
+        health: Callable[[], Mapping[str, object]],
+        install: Callable[[str, Told], None] | None = None,
     ) -> None:
         self._service, self._keeper, self._config, self._health = service, keeper, config, health
+        self._install = install
 
     def obey(self, asked: Control) -> None:
         """Answer at once, or see to it that an answer follows.
@@ -53,6 +61,9 @@ class Verbs:
                 self._service.reply(asked.address, outcome)
 
         if asked.verb == "load":
+            if asked.model and not asked.folder and self._install is not None:
+                self._install(asked.model, told)
+                return
             if not asked.folder:
                 raise BadRequest('load needs a folder: send {"folder": "/path/of/a/bundle"}')
             self._keeper.load(within(asked.folder, self._config.folders), told)

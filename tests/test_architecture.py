@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.strict": {"edge_runtime.errors"},
     "edge_runtime.takes": set(),
     "edge_runtime.board": LEAVES,
+    "edge_runtime.board_store": LEAVES | {"edge_runtime.bundle", "edge_runtime.config", "edge_runtime.this_board"},
     "edge_runtime.config": LEAVES | {"edge_runtime.rules"},
     "edge_runtime.rules": LEAVES | WIRE,
     "edge_runtime.bundle": LEAVES,
@@ -55,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.mqtt.topics": LEAVES,
     "edge_runtime.mqtt.address": LEAVES,
     "edge_runtime.mqtt.contract": LEAVES | WIRE,
-    "edge_runtime.service": LEAVES | WIRE | {"edge_runtime.config", "edge_runtime.model"},
+    "edge_runtime.service": LEAVES | WIRE | {"edge_runtime.config", "edge_runtime.engine.cores", "edge_runtime.model"},
     "edge_runtime.client": LEAVES | {"edge_runtime.mqtt"},
     "edge_runtime.keeper": LEAVES
     | {"edge_runtime.bundle", "edge_runtime.engine", "edge_runtime.model", "edge_runtime.selftest"}
@@ -81,7 +82,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.observing.metrics": set(),
     "edge_runtime.housekeeping": set(),
     "edge_runtime.watching": LEAVES | {"edge_runtime.mqtt"},
+    "edge_runtime.this_board": {"edge_runtime.bundle", "edge_runtime.engine"},
+    "edge_runtime.trial": LEAVES | {"edge_runtime.bundle", "edge_runtime.model", "edge_runtime.selftest"},
+    "edge_runtime.updates": LEAVES | {"edge_runtime.bundle", "edge_runtime.config", "edge_runtime.trial"},
     "edge_runtime.daemon": LEAVES
+    | {"edge_runtime.board_store", "edge_runtime.updates"}
     | {"edge_runtime.announcer", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.engine"}
     | {"edge_runtime.housekeeping", "edge_runtime.keeper", "edge_runtime.mqtt", "edge_runtime.observing"}
     | {"edge_runtime.model", "edge_runtime.rules"}
@@ -95,11 +100,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.commands": LEAVES
     | MODEL_PATH
     | {"edge_runtime.board", "edge_runtime.client", "edge_runtime.config", "edge_runtime.daemon", "edge_runtime.mqtt"}
+    | {"edge_runtime.board_store", "edge_runtime.this_board"}
     | {"edge_runtime.running", "edge_runtime.selftest", "edge_runtime.systemd", "edge_runtime.up"}
     | {"edge_runtime.watching", "edge_runtime.wyoming_agent"},
     "edge_runtime.cli": {"edge_runtime.errors"},  # subcommands are named in a table and imported on use
     "edge_runtime.__main__": {"edge_runtime.cli"},
     "firmware_bridge": {"edge_runtime.errors", "edge_runtime.bundle", "edge_runtime.mqtt"},
+    "firmware_bridge.commands": {
+        "edge_runtime.bundle",
+        "edge_runtime.errors",
+        "edge_runtime.config",
+        "edge_runtime.running",
+        "firmware_bridge",
+    },
+    "firmware_bridge.flash.receive": {"edge_runtime.errors", "edge_runtime.config", "edge_runtime.board_store"}
+    | {"firmware_bridge"},
+    "firmware_bridge.smp.service": {"edge_runtime.errors", "edge_runtime.bundle", "edge_runtime.config"}
+    | {"edge_runtime.board_store", "firmware_bridge"},
     "edgert_tools": LEAVES | MODEL_PATH,
     "edgert_tools.demo": LEAVES | MODEL_PATH | {"edge_runtime.client", "edge_runtime.mqtt", "edgert_tools"},
     "setup_pip": set(),
@@ -112,9 +129,10 @@ OUTSIDE: dict[str, list[str]] = {
     "click": [
         "edge_runtime/cli.py",
         "edge_runtime/commands/",
-        "firmware_bridge/commands.py",
+        "firmware_bridge/commands/",
         "tools/edgert_tools/commands/",
     ],
+    "cryptography": ["edge_runtime/bundle/container/keys.py"],
     "cyclonedx": WORKSTATION,
     "hassil": WORKSTATION,
     "huggingface_hub": WORKSTATION,
@@ -134,6 +152,7 @@ OUTSIDE: dict[str, list[str]] = {
     "torch": WORKSTATION,
     "tqdm": WORKSTATION,
     "transformers": WORKSTATION,
+    "zstandard": ["firmware_bridge/smp/codecs.py"],
     "wyoming": ["edge_runtime/wyoming_agent.py"],
 }
 

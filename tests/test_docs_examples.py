@@ -53,7 +53,7 @@ def test_commands_in_code_blocks_have_the_options_and_arguments_they_are_shown_w
 ) -> None:
     for folder in ("home-intents-minilm", "my-checkpoint"):
         (tmp_path / folder).mkdir()
-    for file in ("edgert.toml", "rows.npz", "licences.toml"):
+    for file in ("edgert.toml", "rows.npz", "licences.toml", "home-intents-minilm-1.1.0.edgert"):
         (tmp_path / file).touch()
     monkeypatch.chdir(tmp_path)
     for name, arguments in shown_commands(document):
@@ -71,6 +71,7 @@ def test_examples_in_help_texts_are_taken_and_never_write_over_their_source(
     for folder in ("home-intents-minilm", "home-intents-1.0.0", "home-intents-1.1.0", "accurate", "everywhere"):
         (tmp_path / folder).mkdir()
     files = "my-sentences.txt labelled.jsonl rows.npz readings.npz speech.wav page.jpg licences.toml"
+    files += " home-intents-minilm-1.1.0.edgert"
     for file in files.split():
         (tmp_path / file).touch()
     for name, *arguments in examples:

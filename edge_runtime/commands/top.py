@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -57,13 +58,23 @@ def top(broker: str | None, root: str, once: bool, wait_s: float, as_json: bool)
 @_root
 @click.option("--device", metavar="NAME", help="Exit status 1 for this one only. Default: for any that is offline.")
 @_wait
+@click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Look at this store of bundles instead (docs/updates.md).",
+)
 @as_json
-def status(broker: str | None, root: str, device: str | None, wait_s: float, as_json: bool) -> None:
+def status(broker: str | None, root: str, device: str | None, wait_s: float, store: Path | None, as_json: bool) -> None:
     """Say how the devices on the broker are; exit status 1 if one is offline, or none has announced itself.
+
+    With --store: which bundles a board's store has, in which slots.
 
     \b
     edgert status --device hub --json
     """
+    if store is not None:
+        _show_store(store, as_json)
+        return
     from edge_runtime.up import find_broker
     from edge_runtime.watching.watch import Watch
 
@@ -78,6 +89,18 @@ def status(broker: str | None, root: str, device: str | None, wait_s: float, as_
         click.echo("no device has announced itself on this broker", err=True)
     if missing or not document["devices"]:
         sys.exit(1)
+
+
+def _show_store(root: Path, as_json: bool) -> None:
+    from edge_runtime.bundle.store.shown import describe
+    from edge_runtime.bundle.store.state import STATE, State, state_from_bytes, state_to_bytes
+    from edge_runtime.errors import UsageError
+
+    if not root.is_dir():
+        raise UsageError(f"there is no store {root}")
+    file = root / STATE
+    state = state_from_bytes(file.read_bytes()) if file.exists() else State()
+    click.echo(state_to_bytes(state) if as_json else describe(state), nl=not as_json)
 
 
 def _redraw(watch: Watch) -> None:

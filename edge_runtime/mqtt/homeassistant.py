@@ -27,14 +27,14 @@ Component = dict[str, object]
 
 @dataclass(frozen=True)
 class NewerBundle:
-    """A bundle that waits to take a model's place.
+    """The newest bundle of a model that the store has: one that waits to take its place, or the one that runs.
 
     Attributes:
-        folder: what `load` must be asked for; empty: Home Assistant only tells of it (`control.load` is off).
+        installable: `load` may be asked for; else Home Assistant only tells of it (`control.load` is off).
     """
 
     version: str
-    folder: str = ""
+    installable: bool = False
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class HomeAssistant:
         latest = json.dumps(newer.version)  # as a literal: a version is no template
         install: Component = {
             "command_topic": self._topics.control("load"),
-            "payload_install": json.dumps({"folder": newer.folder}),
+            "payload_install": json.dumps({"model": name}),
         }
         return {
             "platform": "update",
@@ -251,8 +251,8 @@ class HomeAssistant:
             "value_template": (
                 f"{{{{ {{'installed_version': value_json.versions[0], 'latest_version': {latest}}} | to_json }}}}"
             ),
-            "entity_category": "config" if newer.folder else "diagnostic",
-            **(install if newer.folder else {}),
+            "entity_category": "config" if newer.installable else "diagnostic",
+            **(install if newer.installable else {}),
         }
 
     def _event(self, rule: str) -> Component:

@@ -25,30 +25,31 @@ def settings_for(
         memory_max_mb: 0: no limit.
 
     Raises:
-        ConfigError: there is no bundle; a path is relative, and a service has no current folder; or the account that
-            systemd makes up could not read or write what is named.
+        ConfigError: there is no bundle and no store; a path is relative, and a service has no current folder; or the
+            account that systemd makes up could not read or write what is named.
     """
-    if not config.bundles:
+    if not config.bundles and not config.store:
         raise ConfigError('the config has no bundle to serve: write bundles = ["/path/of/a/bundle"] and --config FILE')
     command = [*program_of(), "serve", *(["--config", str(config_file.absolute())] if config_file else [])]
     named = [path for _, path in _named(config)]
     read = [*named, Path(command[0]), Path(sys.executable), *([config_file.absolute()] if config_file else [])]
-    audit_folder = Path(config.audit.file).parent if config.audit.file else None
+    written = list(_written(config))
     if not per_user and not user:
         for path in read:
             _check_readable(path)
-        if audit_folder is not None and str(audit_folder) not in GIVEN_FOLDERS:
-            raise ConfigError(
-                f"audit.file {config.audit.file} cannot be written by the account that systemd makes up: "
-                f"let it lie in {' or '.join(GIVEN_FOLDERS)}, or name an account with --account"
-            )
+        for key, place, folder in written:
+            if str(folder) not in GIVEN_FOLDERS:
+                raise ConfigError(
+                    f"{key} {place} cannot be written by the account that systemd makes up: "
+                    f"let it lie in {' or '.join(GIVEN_FOLDERS)}, or name an account with --account"
+                )
     return UnitSettings(
         command,
         per_user=per_user,
         user=user,
         memory_max_mb=memory_max_mb,
-        writable=[str(audit_folder)] if audit_folder else [],
-        sees_home=any(map(is_home, [*read, *([audit_folder] if audit_folder else [])])),
+        writable=[str(folder) for _, _, folder in written],
+        sees_home=any(map(is_home, [*read, *(folder for _, _, folder in written)])),
     )
 
 
@@ -75,15 +76,29 @@ def closed_to_others(path: Path) -> Path | None:
     return None
 
 
+def _written(config: Config) -> Iterator[tuple[str, str, Path]]:
+    """Key and path of what the daemon writes, and the folder that it must be allowed to write in."""
+    if config.audit.file:
+        yield "audit.file", config.audit.file, Path(config.audit.file).parent
+    if config.store:
+        store = Path(config.store)
+        yield (
+            "store",
+            config.store,
+            next((path for path in (store, *store.parents) if str(path) in GIVEN_FOLDERS), store),
+        )
+
+
 def _named(config: Config) -> Iterator[tuple[str, Path]]:
-    """Key and path of all that the config names, but the audit file is not read."""
+    """Key and path of all that the config names; the audit file is not read, and the store is the daemon's own."""
     broker = config.broker
     rows = [
         *(("bundles", path) for path in config.bundles),
         *(("control.folders", path) for path in config.control.folders),
+        *((f"updates.{key}", getattr(config.updates, key)) for key in ("trust", "policy") if config.store),
         *((f"broker.{key}", getattr(broker, key)) for key in ("password_file", "ca_file", "cert_file", "key_file")),
     ]
-    for key, path in [*rows, ("audit.file", config.audit.file)]:
+    for key, path in [*rows, ("audit.file", config.audit.file), ("store", config.store)]:
         if path and not Path(path).is_absolute():
             raise ConfigError(f"{key} {path} is relative, but a service has no current folder: write the whole path")
     yield from ((key, Path(path)) for key, path in rows if path)

@@ -10,7 +10,7 @@ from typing import Any
 from edge_runtime.announcer import BIRTH_PAUSE_S, Announcer
 from edge_runtime.bundle.manifest import Manifest, TaskSpec
 from edge_runtime.config import Config
-from edge_runtime.mqtt.homeassistant import HomeAssistant
+from edge_runtime.mqtt.homeassistant import HomeAssistant, NewerBundle
 from edge_runtime.mqtt.message import Message
 from edge_runtime.mqtt.topics import Topics
 from tests import tiny
@@ -26,7 +26,15 @@ class Told:
         self.models: list[tuple[Manifest, bool]] = [(tiny.manifest("classify", "one"), True)]
         self.messages: list[Message] = []
         described = HomeAssistant(TOPICS, "1") if home else None
-        self.announcer = Announcer(Config(device="hub"), TOPICS, lambda: self.models, self.messages.append, described)
+        self.newer: dict[str, NewerBundle] = {}
+        self.announcer = Announcer(
+            Config(device="hub"),
+            TOPICS,
+            lambda: self.models,
+            self.messages.append,
+            described,
+            lambda manifest: self.newer.get(manifest.name),
+        )
 
     def last(self, topic: str) -> dict[str, Any] | None:
         payload = [message.payload for message in self.messages if message.topic == topic][-1]
@@ -44,6 +52,16 @@ def test_online_comes_last_and_all_is_retained() -> None:
     ]
     assert told.messages[-1].payload == b"online"
     assert all(message.retain for message in told.messages)
+
+
+def test_a_bundle_that_waits_is_told_to_home_assistant() -> None:
+    told = Told()
+    told.announcer.everything()
+    told.newer["one"] = NewerBundle("9.9.9", installable=True)
+    told.announcer.changed("one")
+    home = told.last("homeassistant/device/edgert_hub/config")
+    assert home is not None
+    assert "9.9.9" in home["components"]["one_update"]["value_template"]
 
 
 def test_a_model_that_is_put_away_is_still_there_to_be_asked() -> None:

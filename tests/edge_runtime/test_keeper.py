@@ -105,6 +105,12 @@ def test_no_bundle_and_two_of_one_name_are_refused(house: House, bundles: Path) 
         house.keeper.add([str(bundles / "one"), str(bundles / "one-newer")], on_demand=False)
 
 
+def test_no_bundle_at_first_is_no_mistake_where_they_may_come_later(house: House, bundles: Path) -> None:
+    house.keeper.add([], on_demand=False, may_be_none=True)
+    house.keeper.load_now(bundles / "one")
+    assert house.ask("one")["model"] == "one"
+
+
 def test_a_newer_bundle_takes_over(house: House, bundles: Path) -> None:
     house.keeper.add([str(bundles / "one")], on_demand=False)
     told: queue.Queue[object] = queue.Queue()

@@ -25,7 +25,7 @@ from edge_runtime.mqtt.topics import Topics
 
 TOPICS = Topics("hub")
 MODELS = [
-    ModelFacts("home-intents", "1.0.0", True, NewerBundle("1.1.0", "/bundles/home-intents")),
+    ModelFacts("home-intents", "1.0.0", True, NewerBundle("1.1.0", installable=True)),
     ModelFacts("embed.v2", "2", False),
 ]
 GOLDEN = Path(__file__).parents[2] / "vectors" / "home_assistant_device.json"
@@ -241,19 +241,19 @@ def test_a_rule_s_event_has_the_type_under_home_assistant_s_name() -> None:
     assert component["state_topic"] == TOPICS.event("too-warm")
 
 
-@pytest.mark.parametrize("folder", ["", '/bundles/a "b"'])
-def test_a_newer_bundle_shows_and_can_be_loaded_if_that_is_allowed(folder: str) -> None:
-    newer = NewerBundle('2 "}} {{ 7 * 7 }}\\ü', folder)
+@pytest.mark.parametrize("installable", [False, True])
+def test_a_newer_bundle_shows_and_can_be_loaded_if_that_is_allowed(installable: bool) -> None:
+    newer = NewerBundle('2 "}} {{ 7 * 7 }}\\ü', installable)
     components = described(home().description([ModelFacts("m", "1", True, newer)]))["components"]
     component = components["m_update"]
     told = json.loads(rendered(component["value_template"], value_json={"versions": ["1"]}))
     assert told == {"installed_version": "1", "latest_version": newer.version}
     assert component["state_topic"] == TOPICS.model("m")
-    assert ("command_topic" in component) == bool(folder)
-    if folder:
+    assert ("command_topic" in component) == installable
+    if installable:
         asked = parse(Message(component["command_topic"], component["payload_install"].encode()), TOPICS, 1 << 20)
         assert isinstance(asked, Control)
-        assert (asked.verb, asked.folder) == ("load", folder)
+        assert (asked.verb, asked.model) == ("load", "m")
 
 
 def test_the_connection_is_told_while_the_device_is_away() -> None:

@@ -129,6 +129,8 @@ def test_a_dry_run_prints_the_unit_and_changes_nothing(
         ("", "no bundle to serve"),
         ('bundles = ["intents"]', "bundles intents is relative"),
         ('bundles = ["/b"]\naudit.file = "audit.jsonl"', "audit.file audit.jsonl is relative"),
+        ('store = "bundles"', "store bundles is relative"),
+        ('store = "/s"\nupdates.trust = "trust"', "updates.trust trust is relative"),
         ('bundles = ["/b"]\nbroker.password_file = "pw"', "broker.password_file pw is relative"),
         ("bundels = []", "bundels"),
     ],
@@ -150,6 +152,12 @@ def test_the_folder_of_the_audit_file_can_be_written(
     _, out, _ = run(capsys, "service", "install", *ACCOUNT, "--config", config, "--dry-run")
     assert "ReadWritePaths=/srv/edgert\n" in out
     assert "ProtectHome=read-only\n" in out
+
+
+def test_a_store_is_enough_and_can_be_written(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text('store = "/srv/bundles"\n')
+    _, out, _ = run(capsys, "service", "install", *ACCOUNT, "--config", config, "--dry-run")
+    assert "ReadWritePaths=/srv/bundles\n" in out
 
 
 def test_remove_stops_disables_and_deletes(
@@ -265,6 +273,19 @@ def test_the_made_up_account_can_write_the_audit_file_only_where_systemd_lets_it
     config.write_text('bundles = ["/srv/b"]\naudit.file = "/var/log/edgert/audit.jsonl"\n')
     status, out, _ = run(capsys, "service", "install", "--config", config, "--dry-run")
     assert (status, "LogsDirectory=edgert\n" in out, "DynamicUser=yes\n" in out) == (0, True, True)
+
+
+@pytest.mark.parametrize("store", ["/var/lib/edgert", "/var/lib/edgert/store"])
+def test_the_made_up_account_has_its_store_where_systemd_lets_it(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], store: str
+) -> None:
+    monkeypatch.setattr("edge_runtime.systemd.unit_settings.closed_to_others", lambda path: None)
+    config.write_text('store = "/srv/store"\n')
+    status, _, err = run(capsys, "service", "install", "--config", config, "--dry-run")
+    assert (status, "store /srv/store cannot be written" in err) == (2, True)
+    config.write_text(f'store = "{store}"\n')
+    status, out, _ = run(capsys, "service", "install", "--config", config, "--dry-run")
+    assert (status, "StateDirectory=edgert\n" in out) == (0, True)
 
 
 def test_an_account_is_for_the_systems_unit_only(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,10 +57,10 @@ def plan(
     edgert plan model.gguf --json
     edgert plan --boards
     """
+    from edge_runtime.bundle.policy import read_policy
     from edgert_tools.planning.boards import boards, find_board
     from edgert_tools.planning.folder_model import Asked
     from edgert_tools.planning.plan import make_plan
-    from edgert_tools.planning.policy import read_policy
     from edgert_tools.planning.shown import as_plain, boards_as_plain, boards_in_words, in_words
     from edgert_tools.planning.source import read_model
 

@@ -10,7 +10,6 @@
 | `exporters.py`, `exporters.toml` | which model types a conversion knows |
 | `sizes.py`, `memory.py`, `instructions.py` | the sums, each with its parts |
 | `boards.py`, `boards.toml` | board profiles |
-| `policy.py` | which licences are allowed |
 | `verdict.py`, `alternatives.py` | fits or not, and what is nearest |
 | `plan.py`, `shown.py` | all of it together; as text and as JSON |
 """

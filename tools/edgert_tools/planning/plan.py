@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from edge_runtime.bundle.policy import LicenceVerdict, Policy, judge
 from edgert_tools.planning.alternatives import alternatives, offers_for
 from edgert_tools.planning.boards import Board, boards
 from edgert_tools.planning.model import Model
-from edgert_tools.planning.policy import LicenceVerdict, Policy, judge
 from edgert_tools.planning.sizes import Size, sizes_of
 from edgert_tools.planning.verdict import BoardVerdict, judge_board
 

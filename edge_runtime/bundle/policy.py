@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
+from edge_runtime.bundle.errors import LicenceDenied
 from edge_runtime.errors import ConfigError
 from edge_runtime.strict import decode
 
@@ -65,6 +66,13 @@ def judge(license_id: str, policy: Policy | None) -> LicenceVerdict:
         return LicenceVerdict(license_id, "allowed", "; ".join(reason for _, reason in good))
     reasons = [reason for parts in choices for holds, reason in parts if not holds]
     return LicenceVerdict(license_id, "denied", "; ".join(reasons))
+
+
+def check_licence(license_id: str, policy: Policy | None) -> None:
+    """Raise LicenceDenied if a policy forbids a licence."""
+    verdict = judge(license_id, policy)
+    if verdict.answer == "denied":
+        raise LicenceDenied(f"licence {license_id} is not allowed: {verdict.reason}")
 
 
 def _one(license_id: str, policy: Policy) -> tuple[bool, str]:

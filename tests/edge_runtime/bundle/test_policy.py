@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.bundle.policy import Policy, judge, read_policy
 from edge_runtime.errors import ConfigError
-from edgert_tools.planning.policy import Policy, judge, read_policy
 
 POLICY = Policy(allowed=("Apache-2.0", "MIT", "BSD-*"), denied=("CC-BY-NC-*",))
 
