@@ -197,11 +197,13 @@ KINDS: dict[str, Kind] = {
     "token-classify": Kind("edge_runtime.models.texts.entities:open_entities"),
     "zero-shot": Kind("edge_runtime.models.texts.zero_shot:open_zero_shot", Takes(words="labels")),
     "detect": Kind("edge_runtime.models.pictures.detect:open_detect", _PICTURES),
+    "generate": Kind("edge_runtime.models.texts.generate:open_generate"),
     "image-classify": Kind("edge_runtime.models.pictures.image_classify:open_image_classify", _PICTURES),
     "ocr": Kind("edge_runtime.models.pictures.ocr:open_ocr", _PICTURES),
     "tensors": Kind("edge_runtime.models.numbers.tensors:open_tensors", Takes(tensors=True, words="none")),
     "transcribe": Kind("edge_runtime.models.sound.transcribe:open_transcribe", _SOUND),
     "voice-activity": Kind("edge_runtime.models.sound.voice_activity:open_voice_activity", _SOUND),
+    "wake-word": Kind("edge_runtime.models.sound.wake_word:open_wake_word", _SOUND),
 }
 
 

@@ -120,6 +120,11 @@ def voice_bundle(folder: Path, **options: Any) -> Path:
     return write_bundle(folder, loudness(), TaskSpec("voice-activity", voice=VOICE), **options)
 
 
+def wake_bundle(folder: Path, **options: Any) -> Path:
+    """A bundle of `loudness` for wake words, fed as that for voice activity: what is loud are the words."""
+    return write_bundle(folder, loudness(), TaskSpec("wake-word", ("hey you",), voice=VOICE), **options)
+
+
 def _values(values: Sequence[Value]) -> list[onnx.ValueInfoProto]:
     return [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), list(shape))

@@ -233,6 +233,8 @@ def _check_values(manifest: Manifest) -> None:
         raise BundleError("limits must be at least 1")
     if manifest.tokenizer and manifest.tokenizer.parity and manifest.tokenizer.parity.mismatches:
         raise BundleError("tokenizer: its parity report has mismatches: this bundle must not be used")
+    if manifest.task.generate is not None and (problem := manifest.task.generate.problem()):
+        raise BundleError(f"task.generate: {problem}")
     if len(manifest.files) > MAX_FILES:
         raise BundleTooLarge(f"manifest lists {len(manifest.files)} files, more than {MAX_FILES}")
     for entry in manifest.files:
@@ -257,6 +259,8 @@ def _named(manifest: Manifest) -> Iterator[tuple[str, str]]:
             yield "tokenizer", manifest.tokenizer.compiled
     if manifest.task.ocr is not None:
         yield "characters", manifest.task.ocr.characters
+    if manifest.task.generate is not None and manifest.task.generate.chat is not None:
+        yield "template", manifest.task.generate.chat.template
 
 
 def _check_entry(entry: FileEntry) -> None:

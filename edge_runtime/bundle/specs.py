@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edge_runtime.bundle.generate_specs import GenerateSpec
 from edge_runtime.bundle.picture_specs import DetectSpec, ImageSpec, OcrSpec
 from edge_runtime.bundle.speech_specs import TranscribeSpec
 from edge_runtime.bundle.text_specs import Aggregation, PairSpec, WindowSpec
 
 SCHEMA = "edgert.bundle/1"
 
-Role = Literal["model", "tokenizer", "golden", "report", "license", "characters"]
+Role = Literal["model", "tokenizer", "golden", "report", "license", "characters", "template"]
 Family = Literal["wordpiece", "bpe", "unigram", "wordlevel"]
 
 
@@ -88,7 +89,7 @@ class TaskSpec:
     `image-classify` gives: logits, or probabilities already. `image` is for tasks that read pictures, `detect` and
     `ocr` for those of the same name. `windows` is for tasks that read texts of any length, `aggregation` for
     `token-classify`, `pairs` for `rerank` and `zero-shot`, `transcribe` for the task of
-    that name, whose decoder is `decoder` in the manifest's `more`.
+    that name, whose decoder is `decoder` in the manifest's `more`, `generate` for the task of that name.
     """
 
     name: str
@@ -104,6 +105,7 @@ class TaskSpec:
     aggregation: Aggregation = "first"
     pairs: PairSpec | None = None
     transcribe: TranscribeSpec | None = None
+    generate: GenerateSpec | None = None
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def _told(answer: Answer, texts: tuple[str, ...]) -> str:
 
 
 def _said(row: object) -> str:
-    from edge_runtime.commands.asked_files import said_of_outputs, said_of_speech
+    from edge_runtime.commands.asked_files import said_of_events, said_of_outputs, said_of_speech
     from edge_runtime.commands.asked_words import said_of_answer, said_of_entities
 
     match row:
@@ -183,6 +183,8 @@ def _said(row: object) -> str:
             return f"[{', '.join(f'{x:.4f}' for x in vector[:4])}, ...] ({len(vector)} numbers)"
         case {"outputs": [*outputs]} if all(isinstance(output, dict) for output in outputs):
             return said_of_outputs(outputs)
+        case {"events": [*events], "highest": int() | float() as highest}:
+            return said_of_events(events, highest)
         case {"speech": [*stretches], "share": int() | float() as share}:
             return said_of_speech(stretches, share)
     return json.dumps(row)  # of a task that this version does not know, or of no device of ours

@@ -57,6 +57,12 @@ def said_of_speech(stretches: Sequence[Any], share: float) -> str:
     return f"{said or 'no speech'}  ({share:.0%} of the sound)"
 
 
+def said_of_events(events: Sequence[Any], highest: float) -> str:
+    """When which words were said; the highest score if none were."""
+    said = ", ".join(f"{one['label']} at {one['time_s']:.2f} s ({one['score']:.2f})" for one in events)
+    return said or f"not heard  (highest score {highest:.2f})"
+
+
 def parameters_of(given: Sequence[str]) -> dict[str, str | int | float | bool]:
     """`NAME=VALUE` as JSON has it, else as a text. UsageError: no `=`."""
     found: dict[str, str | int | float | bool] = {}

@@ -23,7 +23,7 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
     [
         ("all-minilm-l6-v2", "quantized to int8.\n", None),
         ("home-intents-minilm", "with a linear classifier trained and added", "home-assistant-intents"),
-        ("pii-minilm", "with its last layers trained on and a token classifier added", "presidio-evaluator"),
+        ("pii-minilm", "with its last layers trained on and a head for token-classify added", "presidio-evaluator"),
     ],
 )
 def test_it_says_what_was_changed_and_on_what_was_trained(
@@ -34,9 +34,17 @@ def test_it_says_what_was_changed_and_on_what_was_trained(
     text = licence_text(checkpoint, found)
     assert text.startswith("Weights of org/tiny")
     assert changed in text
-    assert (sentences is not None and f"Training sentences: templates of {sentences}" in text) or (
-        sentences is None and "Training sentences" not in text
+    assert (sentences is not None and f"Training texts: templates of {sentences}" in text) or (
+        sentences is None and "Training texts" not in text
     )
+
+
+def test_a_licence_that_asks_for_it_comes_along_whole(checkpoint: Checkpoint) -> None:
+    found = find_recipe("kind-chooser-minilm")
+    assert found is not None
+    text = licence_text(checkpoint, found)
+    assert "WordNet 3.0 Copyright 2006 by Princeton University" in text
+    assert "Apache License" in text
     assert "Apache License" in text
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.errors import RecipeError
+from edge_runtime.model import KINDS
+from edgert_tools.datasets.named import LESSONS
 from edgert_tools.recipe import Budget, find_recipe, list_recipes, read_recipe, recipe_folder
+from edgert_tools.text_tasks import TEXT_TASKS
 from tests.command import run
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -25,7 +28,9 @@ def written(folder: Path, text: str, name: str = "home-intents-minilm") -> Path:
 
 def test_the_recipes_that_come_along_are_read() -> None:
     assert recipe_folder() == MODELS
-    assert [recipe.name for recipe in list_recipes()] == ["all-minilm-l6-v2", "home-intents-minilm", "pii-minilm"]
+    names = {recipe.name for recipe in list_recipes()}
+    assert {"all-minilm-l6-v2", "home-intents-minilm", "pii-minilm", "home-ranker-minilm"} <= names
+    assert {recipe.task for recipe in list_recipes()} == set(TEXT_TASKS)
 
 
 def test_a_name_finds_its_recipe_and_never_leaves_the_folder() -> None:
@@ -53,6 +58,8 @@ def test_a_name_finds_its_recipe_and_never_leaves_the_folder() -> None:
         ("size_ratio = 0.30", "size_ratio = 30", "budget.size_ratio: 30"),
         ("regularization = 10.0", "regularization = 0", "head.regularization"),
         ("train_per_label = 100", "train_per_label = 0", "head.train_per_label"),
+        ('data = "home-intents"', 'data = "review-sentiment"', "'home-intents' is not what is trained on"),
+        ("[head]", "[tune]", "tune.train_per_label: unknown key"),
         ("[head]", "[head", "home-intents-minilm.toml"),
     ],
 )
@@ -94,7 +101,14 @@ def test_the_readme_table_is_what_the_command_prints(capsys: pytest.CaptureFixtu
 def test_every_key_of_a_recipe_is_in_the_readme() -> None:
     readme = (MODELS / "README.md").read_text()
     for recipe in list_recipes():
-        for part in (recipe, recipe.source, recipe.source and recipe.source.package, recipe.head, recipe.budget):
+        for part in (
+            recipe,
+            recipe.source,
+            recipe.source and recipe.source.package,
+            recipe.head,
+            recipe.tune,
+            recipe.budget,
+        ):
             if dataclasses.is_dataclass(part):
                 for field in dataclasses.fields(part):
                     assert f"`{field.name}`" in readme or f"{field.name}]`" in readme, field.name
@@ -103,4 +117,11 @@ def test_every_key_of_a_recipe_is_in_the_readme() -> None:
 def test_every_licence_of_a_recipe_has_its_text() -> None:
     for recipe in list_recipes():
         assert recipe.source is not None
-        assert (MODELS / "licenses" / f"{recipe.source.license}.txt").is_file()
+        tuned_on = LESSONS[recipe.tune.data].licence_text if recipe.tune else ""
+        for name in filter(None, (recipe.source.license, tuned_on)):
+            assert (MODELS / "licenses" / f"{name}.txt").is_file()
+
+
+def test_every_task_that_a_board_serves_has_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "recipes", "--json")
+    assert {row["task"] for row in json.loads(out)} >= set(KINDS) - {"generate"}

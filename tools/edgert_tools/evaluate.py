@@ -16,6 +16,7 @@ FloatArray = npt.NDArray[np.float32]
 
 _CONFUSIONS = 12  # most frequent ones in the report
 _RESAMPLES = 1000
+_SHORTEST = 4  # doublings: texts of up to 16 characters are one group
 _Z95 = 1.959964  # standard deviations of a two-sided 95 % interval
 
 
@@ -37,6 +38,15 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class LengthScore:
+    """How like float int8 is on the `texts` of up to `characters`, and more than the next shorter: 0 to 1."""
+
+    characters: int
+    texts: int
+    score: float
+
+
+@dataclass(frozen=True)
 class EmbedQuality:
     """Cosines between float and int8 vectors of the same text, and how often the nearest other text is the same."""
 
@@ -49,6 +59,7 @@ class EmbedQuality:
     cosine_p50: float
     same_neighbour: Share
     cosine_mean_interval: Interval
+    by_length: tuple[LengthScore, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,16 @@ class Confusion:
     label: str
     taken_for: str
     count: int
+
+
+@dataclass(frozen=True)
+class LabelAccuracy:
+    """The share of one label's `count` texts that each model gets right."""
+
+    label: str
+    count: int
+    float_accuracy: float
+    int8_accuracy: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,8 @@ class ClassifyQuality:
     accuracy_drop_points: float | None
     mean_label_accuracy: float | None
     confusions: tuple[Confusion, ...]
+    by_label: tuple[LabelAccuracy, ...] = ()
+    by_length: tuple[LengthScore, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +123,7 @@ class AnswerQuality:
     int8_accuracy: Share | None = None
     accuracy_drop_points: float | None = None
     by_label: tuple[LabelScore, ...] = ()
+    by_length: tuple[LengthScore, ...] = ()
 
 
 Quality = EmbedQuality | ClassifyQuality | AnswerQuality
@@ -129,8 +153,10 @@ def values_of(pipeline: Pipeline, texts: Sequence[str], label: str) -> tuple[Flo
     return values[np.argsort(order)], truncated
 
 
-def compare_embeddings(original: FloatArray, quantized: FloatArray, truncated: int = 0) -> EmbedQuality:
-    """Both (texts, width), row by row of the same texts; any scale."""
+def compare_embeddings(
+    original: FloatArray, quantized: FloatArray, truncated: int = 0, lengths: Sequence[int] = ()
+) -> EmbedQuality:
+    """Both (texts, width), row by row of the same texts; any scale. `lengths`: characters of each text, if known."""
     first, second = _unit(original), _unit(quantized)
     cosines = (first * second).sum(axis=1, dtype=np.float64)
     p1, p10, p50 = np.percentile(cosines, [1, 10, 50])
@@ -145,6 +171,7 @@ def compare_embeddings(original: FloatArray, quantized: FloatArray, truncated: i
         cosine_p50=float(p50),
         same_neighbour=wilson(same, len(first)),
         cosine_mean_interval=interval_of_mean(cosines),
+        by_length=by_length(cosines, lengths),
     )
 
 
@@ -154,20 +181,41 @@ def compare_labels(
     names: Sequence[str],
     truth: Sequence[str] | None,
     truncated: int = 0,
+    lengths: Sequence[int] = (),
 ) -> ClassifyQuality:
-    """Both (texts, labels) probabilities; `truth` is each text's right label, if known."""
+    """Both (texts, labels) probabilities; `truth` is each text's right label and `lengths` its characters, if known."""
     first, second, total = original.argmax(axis=1), quantized.argmax(axis=1), len(original)
     agreement = wilson(int((first == second).sum()), total)
+    alike = by_length((first == second).astype(np.float64), lengths)
     if truth is None:
-        return ClassifyQuality(total, truncated, agreement, None, None, None, None, ())
+        return ClassifyQuality(total, truncated, agreement, None, None, None, None, (), by_length=alike)
     right = np.array([names.index(label) if label in names else -1 for label in truth])
     hits = second == right
     before, after = wilson(int((first == right).sum()), total), wilson(int(hits.sum()), total)
     pairs = Counter((truth[i], names[second[i]]) for i in map(int, np.flatnonzero(~hits)))
     confusions = tuple(Confusion(*pair, count) for pair, count in pairs.most_common(_CONFUSIONS))
-    by_label = float(np.mean([hits[right == label].mean() for label in np.unique(right)]))
+    by_label = _by_label(names, truth, first == right, hits)
+    mean = sum(one.int8_accuracy for one in by_label) / len(by_label)
     drop = 100 * (before.value - after.value)
-    return ClassifyQuality(total, truncated, agreement, before, after, drop, by_label, confusions)
+    return ClassifyQuality(total, truncated, agreement, before, after, drop, mean, confusions, by_label, alike)
+
+
+def _by_label(
+    names: Sequence[str], truth: Sequence[str], before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_]
+) -> tuple[LabelAccuracy, ...]:
+    found = []
+    for label in sorted(set(truth), key=lambda name: (name not in names, name)):
+        own = np.array([one == label for one in truth])
+        found.append(LabelAccuracy(label, int(own.sum()), float(before[own].mean()), float(after[own].mean())))
+    return tuple(found)
+
+
+def by_length(scores: npt.NDArray[np.float64], lengths: Sequence[int]) -> tuple[LengthScore, ...]:
+    """The mean score of texts by their length, which doubles from group to group; nothing if no lengths are known."""
+    groups: dict[int, list[float]] = {}
+    for score, length in zip(scores.tolist(), lengths, strict=bool(lengths)):
+        groups.setdefault(1 << max(_SHORTEST, (length - 1).bit_length()), []).append(score)
+    return tuple(LengthScore(longest, len(own), sum(own) / len(own)) for longest, own in sorted(groups.items()))
 
 
 def wilson(hits: int, total: int) -> Share:

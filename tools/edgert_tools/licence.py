@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgert_tools.checkpoint import Checkpoint
+from edgert_tools.datasets.named import LABELLED, LESSONS
 from edgert_tools.recipe import Recipe, recipe_folder
 
 _FILES = ("LICENSE.txt", "LICENSE", "LICENSE.md")
@@ -13,17 +14,18 @@ _MOST_CHARACTERS = 100_000
 
 def licence_text(checkpoint: Checkpoint, recipe: Recipe) -> str:
     """What `LICENSE.txt` of the bundle says; the text is the checkpoint's own, or the one kept with the recipes."""
-    changes, trained_on = "", ""
+    changes, data = "", None
     if recipe.head:
-        changes = ", with a linear classifier trained and added"
-        trained_on = "Training sentences: templates of home-assistant-intents, licence: Apache-2.0.\n"
-    elif recipe.tagger:
-        changes = ", with its last layers trained on and a token classifier added"
-        trained_on = "Training sentences: templates of presidio-evaluator, licence: MIT.\n"
+        changes, data = ", with a linear classifier trained and added", LABELLED[recipe.head.data]
+    elif recipe.tune:
+        changes = f", with its last layers trained on and a head for {recipe.task} added"
+        data = LESSONS[recipe.tune.data]
+    trained_on = f"Training texts: {data.licence}.\n" if data else ""
+    further = f"\n{text_of_id(data.licence_text)}" if data and data.licence_text else ""
     return (
         f"Weights of {checkpoint.model}, revision {checkpoint.revision or 'unknown'}, licence: {checkpoint.license}.\n"
         f"Changed by edgert: exported to ONNX and quantized to int8{changes}.\n"
-        f"{trained_on}\n{text_of_licence(checkpoint)}"
+        f"{trained_on}\n{text_of_licence(checkpoint)}{further}"
     )
 
 

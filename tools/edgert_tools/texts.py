@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_runtime.bundle.manifest import sha256_of
 from edgert_tools.datasets import Labelled
-from edgert_tools.datasets.home_intents import PACKAGE, sample_home_intents
+from edgert_tools.datasets.named import LABELLED, draw_labelled
 from edgert_tools.datasets.reviews import MEGABYTES, product_reviews
 from edgert_tools.datasets.reviews import PACKAGE as REVIEWS
 from edgert_tools.datasets.user_file import read_user_file
@@ -36,16 +36,14 @@ def load_texts(recipe: Recipe, data: Path | None, say: Say) -> Texts:
         SourceUnavailable: a data set cannot be had.
         UsageError: the user's file cannot be read as texts.
     """
-    home = None
-    if recipe.head is not None:
-        home = sample_home_intents(recipe.head.train_per_label, recipe.head.held_back_per_label, recipe.head.seed)
-    train, dropped = (home.train, home.dropped) if home else ((), ())
+    drawn = draw_labelled(recipe.head) if recipe.head else None
+    train, dropped = (drawn.train, drawn.dropped) if drawn else ((), ())
     if data is not None:
         texts, labels = read_user_file(data)
         return Texts(texts, labels, f"{data.name} (sha256 {sha256_of(data)[:12]})", train, dropped)
-    if home is not None:
-        held_back = home.held_back[: recipe.evaluate.count or None]
-        description = f"held-back sentences of {PACKAGE}, seed {recipe.head.seed if recipe.head else 0}"
+    if drawn is not None and recipe.head is not None:
+        held_back = drawn.held_back[: recipe.evaluate.count or None]
+        description = f"{LABELLED[recipe.head.data].held_back}, seed {recipe.head.seed}"
         texts, labels = tuple(row.text for row in held_back), tuple(row.label for row in held_back)
         return Texts(texts, labels, description, train, dropped)
     say(f"judging on product reviews of {REVIEWS.requirement} ({MEGABYTES} MB download, kept); --data gives your own")

@@ -88,7 +88,7 @@ def read_settings(parameters: Parameters, rate: int) -> GateSettings:
     threshold = share(parameters, "threshold", 0.5)
     usual_exit = max(threshold - _EXIT_BELOW, _LEAST_EXIT)
     times = (("min_speech_ms", 250.0), ("min_silence_ms", 100.0), ("pad_ms", 30.0))
-    samples = [_milliseconds(parameters, name, usual) * rate / 1000 for name, usual in times]
+    samples = [milliseconds(parameters, name, usual) * rate / 1000 for name, usual in times]
     return GateSettings(threshold, share(parameters, "exit_threshold", usual_exit), *samples)
 
 
@@ -98,7 +98,8 @@ def share_of(probabilities: Iterable[float], settings: GateSettings) -> float:
     return sum(reached) / len(reached) if reached else 0.0
 
 
-def _milliseconds(parameters: Parameters, name: str, usual: float) -> float:
+def milliseconds(parameters: Parameters, name: str, usual: float) -> float:
+    """A time out of a request's parameters, up to a minute. BadRequest: it is none."""
     value = parameters.get(name, usual)
     if isinstance(value, bool | str) or not 0 <= value <= _LONGEST_MS:  # NaN is neither
         raise BadRequest(f"parameter {name} is {str(value)[:40]!r}, expected a number from 0 to {_LONGEST_MS}")

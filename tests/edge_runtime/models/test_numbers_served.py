@@ -17,7 +17,8 @@ from edge_runtime.errors import RemoteError
 from edge_runtime.mqtt.broker import RunningBroker
 from tests import served, tiny_graphs
 from tests.command import run
-from tests.edge_runtime.models.test_voice_activity import HOW, LOUD, QUIET, sound
+from tests.edge_runtime.models.sounds_asked import LOUD, QUIET, sound
+from tests.edge_runtime.models.test_voice_activity import HOW
 
 PAGE = (Path(__file__).parents[3] / "docs" / "tasks.md").read_text(encoding="utf-8")
 TENSORS, VOICE = "my-sums", "my-ears"

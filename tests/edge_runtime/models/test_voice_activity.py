@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from edge_runtime.bundle.manifest import Limits, TaskSpec
@@ -16,20 +14,15 @@ from edge_runtime.documents import model_document
 from edge_runtime.engine import open_session
 from edge_runtime.errors import UnsupportedModel
 from edge_runtime.model import open_model
-from edge_runtime.models.sound.voice_activity import MOST_SESSIONS, STALE_S, VoiceActivity
+from edge_runtime.models.sound.frame_model import MOST_SESSIONS, STALE_S
+from edge_runtime.models.sound.voice_activity import VoiceActivity
 from edge_runtime.mqtt.message import Message
 from tests import tiny_graphs
-from tests.edge_runtime.models.test_sound import wav
+from tests.edge_runtime.models import sounds_asked
+from tests.edge_runtime.models.sounds_asked import FRAME, LOUD, QUIET, SOUND, hearing, in_pieces, sound
 from tests.service_bench import TOPICS, Bench, Clock
 
-FRAME = 4  # samples: a quarter of a millisecond
-LOUD, QUIET = [32000] * 40, [0] * 60
 HOW = {"min_speech_ms": 1, "min_silence_ms": 1, "pad_ms": 0}
-SOUND = [*QUIET, *LOUD, *QUIET, *LOUD]
-
-
-def sound(samples: Sequence[int]) -> bytes:
-    return wav(data=np.array(samples, "<i2").tobytes())
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +37,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def bench(folder: Path, clock: Clock, make_bench: Callable[..., Bench]) -> Bench:
-    manifest = open_model(folder).manifest
-    model = VoiceActivity(manifest, open_session(folder, manifest.model, 1), clock)
-    model.warm_up()
-    return make_bench({"tiny": model})
+    return hearing(VoiceActivity, folder, clock, make_bench)
 
 
 def ask(bench: Bench, samples: Sequence[int], client: str = "ann/phone", **parameters: Any) -> tuple[int, Any]:
-    user = (("parameters", json.dumps({**HOW, **parameters})),)
-    reply = f"edgert/v1/r/{client}"
-    message = Message(
-        TOPICS.infer("tiny"),
-        sound(samples),
-        response_topic=reply,
-        correlation=b"c",
-        content_type="audio/wav",
-        user=user,
-    )
-    bench.send(message)
-    return bench.next()
+    return sounds_asked.ask(bench, samples, client, **{**HOW, **parameters})
 
 
 def seconds(body: Any) -> list[tuple[float, float]]:
@@ -81,15 +60,7 @@ def test_a_whole_sound_gets_its_stretches_and_share(bench: Bench) -> None:
 @pytest.mark.parametrize("size", [1, 3, 4, 7, 50, 199])
 def test_a_stream_in_pieces_of_any_size_gets_what_the_whole_sound_gets(bench: Bench, size: int) -> None:
     whole = seconds(ask(bench, SOUND)[1])
-    found, at = [], []
-    for start in range(0, len(SOUND), size):
-        end = start + size >= len(SOUND)
-        status, body = ask(bench, SOUND[start : start + size], session="mic", end=end)
-        assert status == 200
-        found += seconds(body)
-        at.append(body["at_s"])
-    assert found == whole
-    assert at == [round(start / 16000, 3) for start in range(0, len(SOUND), size)]
+    assert in_pieces(bench, size, seconds, **HOW) == whole
 
 
 def test_somebody_who_still_speaks_is_told_of_before_the_stretch_is(bench: Bench) -> None:

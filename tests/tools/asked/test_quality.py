@@ -84,3 +84,4 @@ def test_answers_that_are_known_are_counted(task: str, right: object, said: obje
     assert (quality.float_accuracy.value, quality.int8_accuracy.value) == (1.0, 0.75)
     assert quality.int8_accuracy.low < 0.75 < quality.int8_accuracy.high
     assert quality.by_label == ()
+    assert [one.texts for one in quality.by_length] == [quality.texts]

@@ -52,6 +52,11 @@ def test_a_graph_that_is_trained_has_nothing_to_plan_with_before(own_cache: Path
         read_model("room-temperature-forecast")
 
 
+def test_weights_without_a_graph_are_refused_with_the_command_that_writes_one(own_cache: Path) -> None:
+    with pytest.raises(BadSource, match="has weights alone, its graph is written by `edgert convert imagenet"):
+        read_model("imagenet-efficientnet-lite0")
+
+
 def test_a_speech_recipe_is_refused_in_words_and_not_by_its_keys() -> None:
     with pytest.raises(BadSource, match="'whisper-tiny-en' is a speech model"):
         read_model("whisper-tiny-en")

@@ -9,9 +9,11 @@ from edge_runtime.bundle.golden import write_questions
 from edge_runtime.bundle.manifest import TaskSpec
 from edge_runtime.errors import UsageError
 from edge_runtime.model import Model, PlainAsked, open_model
+from edge_runtime.tokenizer import open_tokenizer
 from edgert_tools.asked.quality import Answered, answers_of, compare_answers
-from edgert_tools.asked.questions import AskedQuestion, load_questions
-from edgert_tools.asked.tagger import train_tagger
+from edgert_tools.asked.questions import load_questions
+from edgert_tools.asked.taught import head_labels, taught_of
+from edgert_tools.asked.tuning import tuned
 from edgert_tools.checkpoint import asked_spec
 from edgert_tools.convert import FLOAT, Conversion
 from edgert_tools.evaluate import Quality
@@ -34,9 +36,10 @@ class AskedConversion(Conversion):
         questions = load_questions(self.recipe, self.data, note)
         self.questions = questions
         note(f"{len(questions.asked)} {questions.description}")
-        if questions.dropped:
-            note("left out for too few templates: " + ", ".join(f"{name} ({n})" for name, n in questions.dropped))
-        texts = Texts(questions.texts, None, questions.description, dropped=questions.dropped)
+        dropped = questions.lessons.dropped
+        if dropped:
+            note("left out for too few templates: " + ", ".join(f"{name} ({n})" for name, n in dropped))
+        texts = Texts(questions.texts, None, questions.description, dropped=dropped)
         _, self.calibration = split_rows(texts, self.recipe, self.data is not None)
         return texts
 
@@ -44,7 +47,7 @@ class AskedConversion(Conversion):
         """Refuse entities that the model will not have, before anything takes long."""
         if self.recipe.task != "token-classify":
             return
-        known = set(self.questions.labels) or {
+        known = set(self.questions.lessons.labels) or {
             label.partition("-")[2] or label for label in asked_spec(self.checkpoint, self.recipe.task, 1).labels
         }
         named = {mark[2] for one in self.questions.asked for mark in one.right or ()}
@@ -53,20 +56,16 @@ class AskedConversion(Conversion):
             raise UsageError(f"label {unknown[0]!r} of the data is not one of the model's: {', '.join(sorted(known))}")
 
     def _prepare(self) -> None:
-        """Train the recipe's token classifier, if there is one to train."""
-        tagger = self.recipe.tagger
-        if tagger is None:
+        """Train the recipe's head and layers, if there are any to train."""
+        tune = self.recipe.tune
+        if tune is None:
             return
-        with self.steps.step("train the token classifier") as note:
-            self.checkpoint = train_tagger(
-                self.checkpoint,
-                self.tokenizer,
-                self.questions.train,
-                self.questions.labels,
-                tagger,
-                self.recipe.max_tokens,
-                self._folder("trained"),
-                note,
+        with self.steps.step(f"train a head for {self.recipe.task} and the last layers") as note:
+            lessons, limit = self.questions.lessons, self.recipe.max_tokens
+            taught = taught_of(lessons, open_tokenizer(self.tokenizer), limit)
+            labels = head_labels(self.recipe.task, lessons)
+            self.checkpoint = tuned(
+                self.checkpoint, taught, self.recipe.task, labels, tune, self._folder("trained"), note
             )
 
     def _plain_task(self) -> TaskSpec:
@@ -82,7 +81,7 @@ class AskedConversion(Conversion):
 
     def _stopwatch(self, original: Path, folders: Mapping[str, Path], texts: Sequence[str]) -> Mapping[str, Speed]:
         """One thread, by turns, a question at a time."""
-        ordered = sorted(self.questions.asked, key=_length)
+        ordered = sorted(self.questions.asked, key=lambda one: one.characters)
         sample = [ordered[index * len(ordered) // _SAMPLE] for index in range(_SAMPLE)]
         runs = {name: _asker(open_model(folder, threads=1)) for name, folder in folders.items()}
         return compare_runs(_asker(open_model(original, threads=1)), runs, [one.cut for one in sample], threads=1)
@@ -101,7 +100,7 @@ class AskedConversion(Conversion):
             if not cut
         ]
         alike = [one for one, same in whole if same] or [one for one, _ in whole]
-        ordered = sorted(alike, key=_length)
+        ordered = sorted(alike, key=lambda one: one.characters)
         most = self.recipe.golden_rows
         chosen = [ordered[index * len(ordered) // most] for index in range(most)] if len(ordered) > most else ordered
         write_questions(
@@ -111,8 +110,3 @@ class AskedConversion(Conversion):
 
 def _asker(model: Model) -> Callable[[PlainAsked], object]:
     return lambda asked: model.answer([asked])
-
-
-def _length(one: AskedQuestion) -> int:
-    words = one.words
-    return sum(map(len, (*words.texts, *words.pairs, *words.labels)))

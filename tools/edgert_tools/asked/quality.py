@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edge_runtime.model import Answer, Model
 from edgert_tools.asked.questions import AskedQuestion
-from edgert_tools.evaluate import AnswerQuality, LabelScore, Share, wilson
+from edgert_tools.evaluate import AnswerQuality, LabelScore, Share, by_length, wilson
 from edgert_tools.text_tasks import TextTaskName
 
 _RESAMPLES = 1000
@@ -68,13 +68,16 @@ def compare_answers(
     task: TextTaskName, asked: Sequence[AskedQuestion], original: Answered, quantized: Answered
 ) -> AnswerQuality:
     """Both models' answers to the same questions."""
+    pairs = list(zip(original.marks, quantized.marks, strict=True))
     if task == "rerank":  # of all pairs of documents, those in the same order
-        same = sum(len(a & b) for a, b in zip(original.marks, quantized.marks, strict=True))
-        agreement = wilson(same, sum(map(len, original.marks)))
+        alike = [len(a & b) / len(a) if a else 1.0 for a, b in pairs]
+        agreement = wilson(sum(len(a & b) for a, b in pairs), sum(map(len, original.marks)))
     else:
-        agreement = wilson(sum(a == b for a, b in zip(original.marks, quantized.marks, strict=True)), len(asked))
+        alike = [float(a == b) for a, b in pairs]
+        agreement = wilson(round(sum(alike)), len(asked))
+    lengths = by_length(np.array(alike), [one.characters for one in asked])
     if any(one.right is None for one in asked):
-        return AnswerQuality(len(asked), sum(quantized.cut), SAME[task], agreement)
+        return AnswerQuality(len(asked), sum(quantized.cut), SAME[task], agreement, by_length=lengths)
     counts = [_counts(task, asked, answered.marks) for answered in (original, quantized)]
     before, after = (_score(each) for each in counts)
     return AnswerQuality(
@@ -87,6 +90,7 @@ def compare_answers(
         int8_accuracy=after,
         accuracy_drop_points=100 * (before.value - after.value),
         by_label=_by_label(asked, original, quantized) if task == "token-classify" else (),
+        by_length=lengths,
     )
 
 

@@ -13,8 +13,8 @@ from edge_runtime.bundle.manifest import sha256_of
 from edge_runtime.errors import UsageError
 from edge_runtime.model import PlainAsked
 from edge_runtime.tokenizer.unicode import LONE_SURROGATE
-from edgert_tools.datasets import pii_templates
-from edgert_tools.datasets.pii_templates import Marked, pii_sentences
+from edgert_tools.datasets.lessons import NO_LESSONS, AnyLessons, Choice, Fact, Marked
+from edgert_tools.datasets.named import LESSONS, draw_lessons
 from edgert_tools.datasets.reviews import MEGABYTES, product_reviews
 from edgert_tools.datasets.reviews import PACKAGE as REVIEWS
 from edgert_tools.datasets.user_file import LEAST_TEXTS, read_user_file
@@ -53,16 +53,19 @@ class AskedQuestion:
         """The same question, to be cut where it is too long."""
         return dataclasses.replace(self.words, truncate=True)
 
+    @property
+    def characters(self) -> int:
+        """Of all its texts together."""
+        return sum(map(len, (*self.words.texts, *self.words.pairs, *self.words.labels)))
+
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions to judge on, sentences to train on, the labels of those, and where all of it is from."""
+    """Questions to judge on, where they are from, and what to train on, if anything."""
 
     asked: tuple[AskedQuestion, ...]
     description: str
-    train: tuple[Marked, ...] = ()
-    labels: tuple[str, ...] = ()
-    dropped: tuple[tuple[str, int], ...] = ()
+    lessons: AnyLessons = NO_LESSONS
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -78,20 +81,11 @@ def load_questions(recipe: Recipe, data: Path | None, say: Say) -> Questions:
         SourceUnavailable: a data set cannot be had.
         UsageError: the user's file cannot be read as questions of this task.
     """
-    train: tuple[Marked, ...] = ()
-    labels: tuple[str, ...] = ()
-    dropped: tuple[tuple[str, int], ...] = ()
-    asked: tuple[AskedQuestion, ...] = ()
-    description = ""
-    if recipe.tagger is not None:
-        found = pii_sentences(recipe.tagger.held_back, recipe.tagger.variants, recipe.tagger.seed)
-        train, labels, dropped = found.train, found.labels, found.dropped
-        asked = tuple(map(_of_marked, found.held_back))
-        templates = len({row.template for row in found.held_back})
-        description = (
-            f"held-back sentences of {templates} templates in {pii_templates.PACKAGE.requirement}, "
-            f"seed {recipe.tagger.seed}"
-        )
+    lessons, asked, description = NO_LESSONS, tuple[AskedQuestion, ...](), ""
+    if recipe.tune is not None:
+        lessons = draw_lessons(recipe.tune)
+        asked = tuple(asked_of(one, recipe.task) for one in lessons.held_back)
+        description = f"{LESSONS[recipe.tune.data].held_back}, seed {recipe.tune.seed}"
     if data is not None:
         asked = read_questions(data, recipe.task)
         description = f"{data.name} (sha256 {sha256_of(data)[:12]})"
@@ -101,7 +95,7 @@ def load_questions(recipe: Recipe, data: Path | None, say: Say) -> Questions:
         )
         asked = made_questions(recipe.task, product_reviews(recipe.evaluate.count))
         description = f"questions about product reviews in {REVIEWS.requirement}"
-    return Questions(asked, description, train, labels, dropped)
+    return Questions(asked, description, lessons)
 
 
 def made_questions(task: TextTaskName, texts: Sequence[str]) -> tuple[AskedQuestion, ...]:
@@ -192,7 +186,16 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], AskedQuestion]] = {
 }  # fmt: skip
 
 
-def _of_marked(row: Marked) -> AskedQuestion:
-    return AskedQuestion(
-        PlainAsked(texts=[row.text]), frozenset((span.start, span.end, span.label) for span in row.spans)
-    )
+def asked_of(one: Marked | Choice | Fact, task: TextTaskName) -> AskedQuestion:
+    """What is held back as a question of the task, with what is right."""
+    match one:
+        case Marked():
+            right = frozenset[Any]((span.start, span.end, span.label) for span in one.spans)
+            return AskedQuestion(PlainAsked(texts=[one.text]), right)
+        case Fact():
+            return AskedQuestion(PlainAsked(texts=[one.question], pairs=[one.context]), frozenset([one.answer]))
+        case Choice() if task == "rerank":
+            return AskedQuestion(PlainAsked(texts=[one.text], pairs=one.options), frozenset([one.right]))
+        case Choice():
+            words = PlainAsked(texts=[one.text], labels=one.options)
+            return AskedQuestion(words, frozenset([one.options[one.right]]))

@@ -11,3 +11,12 @@ class Labelled:
 
     text: str
     label: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Texts to train on and others to judge on; labels that were left out, with how many distinct texts they had."""
+
+    train: tuple[Labelled, ...]
+    held_back: tuple[Labelled, ...]
+    dropped: tuple[tuple[str, int], ...] = ()

@@ -12,12 +12,11 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from edge_runtime.errors import SourceUnavailable
-from edgert_tools.datasets import Labelled
+from edgert_tools.datasets import Drawn, Labelled
 
 if TYPE_CHECKING:
     from hassil.intents import Intent, IntentData, Intents
@@ -28,16 +27,7 @@ _TRIES_PER_SENTENCE = 8
 LEAST_TRAIN, LEAST_HELD_BACK = 8, 3
 
 
-@dataclass(frozen=True)
-class HomeIntents:
-    """Both sets, and the intents that were left out with how many distinct sentences were found for them."""
-
-    train: tuple[Labelled, ...]
-    held_back: tuple[Labelled, ...]
-    dropped: tuple[tuple[str, int], ...]
-
-
-def sample_home_intents(train_per_label: int, held_back_per_label: int, seed: int) -> HomeIntents:
+def sample_home_intents(train_per_label: int, held_back_per_label: int, seed: int) -> Drawn:
     """Draw both sets; the same arguments and package version give the same sentences.
 
     Args:
@@ -67,7 +57,7 @@ def sample_home_intents(train_per_label: int, held_back_per_label: int, seed: in
             continue
         train += [Labelled(text, name) for text in learnt]
         held_back += [Labelled(text, name) for text in judged]
-    return HomeIntents(tuple(train), tuple(held_back), tuple(dropped))
+    return Drawn(tuple(train), tuple(held_back), tuple(dropped))
 
 
 def _draw(intents: Intents, intent: Intent, which: int, most: int, rng: random.Random) -> list[str]:

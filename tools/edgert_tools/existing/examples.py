@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -14,6 +14,7 @@ from edge_runtime.bundle.golden import GoldenQuestion, GoldenTensor
 from edge_runtime.errors import UsageError
 from edge_runtime.model import Answer, Asked
 from edge_runtime.tasks import DATATYPES, NUMPY_TYPES, OutputTensor
+from edgert_tools.evaluate import Share
 from edgert_tools.existing.checks import GraphFacts
 from edgert_tools.existing.recipe import GraphRecipe
 from edgert_tools.progress import Say
@@ -24,11 +25,14 @@ Feeds = Mapping[str, Array]  # inputs of a graph by name: one run
 # Name in a recipe's [evaluate] -> function of (recipe, facts, say) that gives Examples.
 EXAMPLES = {
     "room-sensor": "edgert_tools.existing.room_sensor:examples",
+    "garment-scenes": "edgert_tools.pictures.garment_detector:examples",
+    "cut-photos": "edgert_tools.pictures.cut_photos:examples",
     "fashion-mnist": "edgert_tools.pictures.fashion_cnn:examples",
     "written-pages": "edgert_tools.pictures.written_pages:examples",
     "turned-pages": "edgert_tools.pictures.turned_pages:examples",
     "arabic-letters": "edgert_tools.existing.letter_rows:examples",
     "spoken-sample": "edgert_tools.existing.spoken_sample:examples",
+    "wake-word": "edgert_tools.sound.wake_word:examples",
 }
 
 
@@ -41,12 +45,14 @@ class Examples:
         feeds: inputs of the graph itself, for calibration.
         description: of the data, for the report.
         truth: for each question the label that is right, if that is known.
+        right: how much of the answers is right, for data whose truth is no label.
     """
 
     questions: Sequence[Asked]
     feeds: Sequence[Feeds]
     description: str
     truth: Sequence[str] = ()
+    right: Callable[[Sequence[Answer]], Share] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from edgert_tools.existing.pack import (
 )
 from edgert_tools.existing.recipe import GraphRecipe
 from edgert_tools.existing.report import GraphReport, as_json, measured, page
+from edgert_tools.graph import load_graph
 from edgert_tools.machine import machine
 from edgert_tools.progress import Steps
 
@@ -73,7 +74,19 @@ def run_graph_job(job: GraphJob, work: Path, steps: Steps) -> tuple[GraphReport,
 
     with steps.step("int8, each scheme measured against float" if job.examples else "bundle of the graph") as note:
         schemes = () if int8_already or job.more else recipe.schemes or schemes_for(facts.kind)
-        choice = choose(facts.file, schemes, job.examples, recipe.budget, make, work, note, scores=job.scores)
+        choice = choose(
+            facts.file,
+            schemes,
+            job.examples,
+            recipe.budget,
+            make,
+            work,
+            note,
+            scores=job.scores,
+            keep_float=[
+                node.name for node in load_graph(facts.file).graph.node if node.name.startswith(recipe.keep_float)
+            ],
+        )
         manifest, why = manifests[choice.folder], _why(job, choice)
         note(f"{manifest.model.scheme}: {why}")
     with steps.step("golden questions, report, bundle"):

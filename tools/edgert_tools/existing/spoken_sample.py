@@ -46,7 +46,7 @@ def examples(recipe: GraphRecipe, facts: GraphFacts, say: Say) -> Examples:
     pieces = list(_pieces(read_wav(sample(say), voice.rate), voice.rate))
     questions = [Row(raw=as_wav(piece, voice.rate), media_type=_MEDIA_TYPE) for piece in pieces]
     held_back = [one for number, one in enumerate(questions) if number % _CALIBRATION_EVERY]
-    frames = [feed for piece in pieces[::_CALIBRATION_EVERY] for feed in _frames(facts, voice, piece)]
+    frames = [feed for piece in pieces[::_CALIBRATION_EVERY] for feed in frames_fed(facts, voice, piece)]
     feeds = frames[::_CALIBRATION_EVERY]  # neighbours are much alike
     words = f"{len(held_back)} pieces of {_SECONDS} s of one speaker, louder, quieter and in noise"
     return Examples(held_back, feeds, f"{words}; {len(feeds)} frames of other pieces to calibrate on")
@@ -72,8 +72,8 @@ def _pieces(samples: FloatArray, rate: int) -> Iterator[FloatArray]:
             yield from (varied[start : start + size] for start in range(0, len(varied) - size + 1, size))
 
 
-def _frames(facts: GraphFacts, voice: VoiceSpec, samples: FloatArray) -> Iterator[Feeds]:
-    """What the graph is fed, frame by frame."""
+def frames_fed(facts: GraphFacts, voice: VoiceSpec, samples: FloatArray) -> Iterator[Feeds]:
+    """What a graph that keeps a state is fed of a whole sound, frame by frame."""
     session = open_onnx(facts.file, 1)
     names = [spec.name for spec in facts.outputs]
     shapes = {spec.name: tuple(size if isinstance(size, int) else 1 for size in spec.shape) for spec in facts.inputs}

@@ -12,17 +12,15 @@ from edge_runtime.models.pictures.picture_input import PictureInput, to_tensor
 from edgert_tools.existing.checks import GraphFacts
 from edgert_tools.existing.examples import Examples, Row
 from edgert_tools.existing.recipe import GraphRecipe
-from edgert_tools.graph import load_graph, save_graph
 from edgert_tools.pictures.fashion import LABELS, SIDE, load
 from edgert_tools.pictures.paper import pillow, png
 from edgert_tools.progress import Say
-from edgert_tools.quiet import quiet
+from edgert_tools.training import export_network, reproducible
 
 MEAN, STD = 0.286, 0.353  # of the training pictures, 0 to 1; also in the recipe
 _SEED, _EPOCHS, _BATCH, _RATE = 3, 2, 128, 0.01
 _WIDTHS = (16, 32, 64)
 _CALIBRATION_ROWS = 200  # of the training pictures
-_OPSET = 17
 
 
 def train(file: Path, note: Say) -> Path:
@@ -32,27 +30,11 @@ def train(file: Path, note: Say) -> Path:
     pictures, labels = load("train", note)
     inputs = torch.from_numpy((pictures[:, None].astype(np.float32) / 255 - MEAN) / STD)
     wanted = torch.from_numpy(labels)
-    torch.manual_seed(_SEED)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in one order: the same weights on every machine of a kind
-    network = _network()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE)
-    steps = _EPOCHS * (len(inputs) // _BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=_RATE, total_steps=steps)
-    chance = np.random.default_rng(_SEED)
-    for _ in range(_EPOCHS):
-        for rows in chance.permutation(len(inputs))[: len(inputs) // _BATCH * _BATCH].reshape(-1, _BATCH):
-            batch = inputs[rows]
-            if chance.random() < 0.5:
-                batch = batch.flip(3)  # clothes may be seen from either side
-            loss = torch.nn.functional.cross_entropy(network(batch), wanted[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    torch.set_num_threads(threads)
-    note(f"trained on {len(inputs)} pictures, {_EPOCHS} epochs, last loss {loss.item():.3f}")
-    return _export(network, file)
+    with reproducible(_SEED):
+        network = _network()
+        loss = _fit(network, inputs, wanted)
+    note(f"trained on {len(inputs)} pictures, {_EPOCHS} epochs, last loss {loss:.3f}")
+    return export_network(network, (1, 1, SIDE, SIDE), file, ["logits"])
 
 
 def examples(recipe: GraphRecipe, facts: GraphFacts, say: Say) -> Examples:
@@ -71,6 +53,27 @@ def examples(recipe: GraphRecipe, facts: GraphFacts, say: Say) -> Examples:
     return Examples(rows, feeds, words, [LABELS[number] for number in labels[:count]])
 
 
+def _fit(network: Any, inputs: Any, wanted: Any) -> float:
+    """Train the network; its last loss."""
+    import torch
+
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE)
+    steps = _EPOCHS * (len(inputs) // _BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=_RATE, total_steps=steps)
+    chance = np.random.default_rng(_SEED)
+    for _ in range(_EPOCHS):
+        for rows in chance.permutation(len(inputs))[: len(inputs) // _BATCH * _BATCH].reshape(-1, _BATCH):
+            batch = inputs[rows]
+            if chance.random() < 0.5:
+                batch = batch.flip(3)  # clothes may be seen from either side
+            loss = torch.nn.functional.cross_entropy(network(batch), wanted[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return float(loss.detach())
+
+
 def _network() -> Any:
     from torch import nn
 
@@ -82,20 +85,3 @@ def _network() -> Any:
             layers.append(nn.MaxPool2d(2))
         before = width
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, len(LABELS)))
-
-
-def _export(network: Any, file: Path) -> Path:
-    import torch
-
-    network.eval()
-    with quiet():
-        torch.onnx.export(
-            network,
-            (torch.zeros(1, 1, SIDE, SIDE),),
-            str(file),
-            input_names=["picture"],
-            output_names=["logits"],
-            opset_version=_OPSET,
-            dynamo=False,
-        )
-    return save_graph(load_graph(file), file)
