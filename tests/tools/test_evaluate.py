@@ -9,7 +9,16 @@ import pytest
 
 from edge_runtime.pipeline import open_pipeline
 from edgert_tools.budget import misses
-from edgert_tools.evaluate import Confusion, compare_embeddings, compare_labels, interval_of_mean, values_of, wilson
+from edgert_tools.evaluate import (
+    Confusion,
+    LabelAccuracy,
+    LengthScore,
+    compare_embeddings,
+    compare_labels,
+    interval_of_mean,
+    values_of,
+    wilson,
+)
 from edgert_tools.recipe import Budget
 from tests import tiny
 from tests.tools.checkpoints import TEXTS
@@ -68,6 +77,24 @@ def test_accuracy_agreement_and_confusions_count_texts() -> None:
     assert quality.mean_label_accuracy == pytest.approx((1 / 2 + 1 / 2 + 2 / 4) / 3)
     assert quality.confusions[0] == Confusion("c", "a", 2)
     assert sum(item.count for item in quality.confusions) == 4
+    assert quality.by_label == (
+        LabelAccuracy("a", 2, 1.0, 0.5), LabelAccuracy("b", 2, 0.5, 0.5), LabelAccuracy("c", 4, 1.0, 0.5),
+    )  # fmt: skip
+
+
+def test_short_and_long_texts_are_judged_apart() -> None:
+    lengths = [3, 16, 17, 32, 33, 64, 100, 120]
+    original, quantized = one_hot([0, 0, 1, 2, 2, 2, 2, 0]), one_hot([0, 1, 1, 2, 2, 0, 0, 0])
+    found = compare_labels(original, quantized, ("a", "b", "c"), None, lengths=lengths).by_length
+    assert found == tuple(
+        LengthScore(longest, 2, share) for longest, share in ((16, 0.5), (32, 1.0), (64, 0.5), (128, 0.5))
+    )
+    vectors = np.array([[1, 0], [0, 1]], np.float32)
+    (short, long) = compare_embeddings(vectors, np.array([[1, 0], [1, 1]], np.float32), lengths=[5, 2000]).by_length
+    assert (short.characters, short.score, long.characters) == (16, 1.0, 2048)
+    assert long.score == pytest.approx(2**-0.5)
+    with pytest.raises(ValueError, match="shorter"):
+        compare_embeddings(vectors, vectors, lengths=[5])
 
 
 def test_without_labels_only_agreement_is_judged() -> None:

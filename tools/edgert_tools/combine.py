@@ -31,18 +31,27 @@ def combine(folders: Sequence[Path], out: Path, *, force: bool = False) -> Manif
     """
     if len(folders) < 2:
         raise UsageError("give at least two bundles: the preferred one first, the one for every board last")
-    manifests = [read_bundle(folder) for folder in folders]
-    _check(folders, manifests)
     check_target(out, force=force)
     with work_folder() as work:
-        made = work / "bundle"
-        shutil.copytree(folders[-1], made)
-        variants = tuple(
-            _add(made, folder, manifest) for folder, manifest in zip(folders[:-1], manifests[:-1], strict=True)
-        )
-        sealed = seal_bundle(made, _joined(manifests, variants), _roles(made, manifests[-1], manifests[:-1]))
-        install(made, out.absolute(), force=force)
+        sealed = join(folders, work / "bundle")
+        install(work / "bundle", out.absolute(), force=force)
     return sealed
+
+
+def join(folders: Sequence[Path], made: Path) -> Manifest:
+    """Put bundles of one model, the preferred one first, into one at `made`, which is not there yet.
+
+    Raises:
+        UsageError: they are of different models, or one would never be used.
+        BundleError: one cannot be read.
+    """
+    manifests = [read_bundle(folder) for folder in folders]
+    _check(folders, manifests)
+    shutil.copytree(folders[-1], made)
+    variants = tuple(
+        _add(made, folder, manifest) for folder, manifest in zip(folders[:-1], manifests[:-1], strict=True)
+    )
+    return seal_bundle(made, _joined(manifests, variants), _roles(made, manifests[-1], manifests[:-1]))
 
 
 def _check(folders: Sequence[Path], manifests: Sequence[Manifest]) -> None:

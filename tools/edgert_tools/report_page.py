@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from edgert_tools.arm.figures import millions
 from edgert_tools.budget import Candidate, in_short
 from edgert_tools.evaluate import AnswerQuality, ClassifyQuality, EmbedQuality, Quality, Share
+from edgert_tools.quantization.outcome import Outcome, on_board_in_short, targets_note
 from edgert_tools.quantization.page import tried
 from edgert_tools.quantization.scheme import facts_of
 from edgert_tools.report import Report
@@ -29,6 +31,8 @@ svg { width: 100%; height: auto; display: block; } svg text { font: 13px system-
 .wide { overflow-x: auto; }
 """
 _BAR_X, _BAR_WIDTH, _ROW = 150, 400, 30
+_WIDE_NAMES = 190  # where bars with longer names begin
+_MOST_LABELS = 20  # in the chart of labels: the worst
 
 
 def page(report: Report) -> str:
@@ -40,7 +44,10 @@ def page(report: Report) -> str:
         section("Size", bar_chart(_size_bars(report))),
         section(*_quality(report)),
         section("Speed, one text at a time on one thread", bar_chart(_speed_bars(report.chosen)) + _speed_note(report)),
+        *_targets(report.outcome),
         section("What was tried", tried(report.outcome, report.recipe.budget)),
+        *_by_label(report.chosen.quality),
+        *_by_length(report.chosen.quality),
         *_confusions(report.chosen.quality),
         section("Where it comes from", facts_table(_origin(report))),
         section("Measured on", facts_table(report.machine)),
@@ -93,6 +100,39 @@ def _speed_note(report: Report) -> str:
         f"{speed.pairs} pairs taken by turns. Other processors have other kernels; measure on yours.</p>"
         + (f"<p>{escape(caution)}.</p>" if caution else "")
     )
+
+
+def _targets(outcome: Outcome) -> list[str]:
+    """What each target gets, with bars of its instructions beside float's; nothing without targets."""
+    bars = []
+    for board in outcome.boards:
+        scheme = outcome.scheme_for(board) or ""
+        found = outcome.on(scheme, board)
+        if found is not None:
+            longest = max(found.instructions, found.float_instructions)
+            whole, part = found.float_instructions / longest, found.instructions / longest
+            bars.append((f"{board}, float32", whole, millions(found.float_instructions), "float"))
+            bars.append((f"{board}, int8", part, f"{on_board_in_short(found)}, {scheme}", "int8"))
+    if not bars:
+        return []
+    note = f"<p>{escape(targets_note(outcome))}.</p>"
+    return [section("Instructions on the targets", bar_chart(bars) + note + _likeness(outcome))]
+
+
+def _likeness(outcome: Outcome) -> str:
+    """How near the answers on the targets are to those here."""
+    rows = [
+        (board, scheme, found)
+        for board in outcome.boards
+        if (scheme := outcome.scheme_for(board)) and (found := outcome.on(scheme, board))
+    ]
+    facts = {
+        f"{scheme} on {board}": "equal to this machine's, bit for bit"
+        if found.exact
+        else f"cosine {found.cosine:.6f} to this machine's, the worst"
+        for board, scheme, found in rows
+    }
+    return facts_table(facts)
 
 
 def _quality(report: Report) -> tuple[str, str]:
@@ -159,6 +199,38 @@ def answer_quality(quality: AnswerQuality) -> str:
     return bar_chart(bars) + note + (f'<div class="wide"><table>{head}{rows}</table></div>' if rows else "")
 
 
+def _by_label(quality: Quality) -> list[str]:
+    """Both models' bars for the labels that int8 gets right least often."""
+    if not isinstance(quality, ClassifyQuality) or len(quality.by_label) < 2:
+        return []
+    worst = sorted(quality.by_label, key=lambda one: (one.int8_accuracy, one.label))[:_MOST_LABELS]
+    bars = []
+    for one in worst:
+        bars.append((one.label, one.float_accuracy, f"{one.float_accuracy:.1%} of {one.count}", "float"))
+        bars.append(("", one.int8_accuracy, f"{one.int8_accuracy:.1%}", "int8"))
+    left = len(quality.by_label) - len(worst)
+    note = f" The {left} other labels are right at least as often." if left else ""
+    return [section("Right, by label", bar_chart(bars) + f"<p>Grey is float32, blue int8.{note}</p>")]
+
+
+def _by_length(quality: Quality) -> list[str]:
+    """How like float int8 is on short and on long texts."""
+    if len(quality.by_length) < 2:
+        return []
+    cosine = isinstance(quality, EmbedQuality)
+    bars = [
+        (
+            f"up to {one.characters} characters",
+            max(0.0, (one.score - 0.98) / 0.02) if cosine else one.score,
+            f"{f'{one.score:.5f}' if cosine else f'{one.score:.2%}'} on {one.texts} texts",
+            "int8",
+        )
+        for one in quality.by_length
+    ]
+    what = "Mean cosine to float32; bars run from 0.98 to 1." if cosine else "The share answered as float32 answers."
+    return [section("By the text's length", bar_chart(bars, _WIDE_NAMES) + f"<p>{what}</p>")]
+
+
 def _confusions(quality: Quality) -> list[str]:
     if not isinstance(quality, ClassifyQuality) or not quality.confusions:
         return []
@@ -207,18 +279,18 @@ def facts_table(facts: Mapping[str, object]) -> str:
     return f'<div class="wide"><table class="facts">{rows}</table></div>'
 
 
-def bar_chart(rows: Sequence[tuple[str, float, str, str]]) -> str:
-    """Horizontal bars: (name, length 0 to 1, words at the end, colour)."""
+def bar_chart(rows: Sequence[tuple[str, float, str, str]], begin: int = _BAR_X) -> str:
+    """Horizontal bars: (name, length 0 to 1, words at the end, colour); `begin`: where they begin, of 760."""
     height = _ROW * len(rows)
     words = ", ".join(f"{name} {text}" for name, _, text, _ in rows)
-    body = "".join(_bar(number * _ROW, *row) for number, row in enumerate(rows))
+    body = "".join(_bar(number * _ROW, begin, *row) for number, row in enumerate(rows))
     return f'<svg viewBox="0 0 760 {height}" role="img" aria-label="{escape(words)}">{body}</svg>'
 
 
-def _bar(top: int, name: str, length: float, words: str, colour: str) -> str:
+def _bar(top: int, begin: int, name: str, length: float, words: str, colour: str) -> str:
     width = max(2.0, min(length, 1.0) * _BAR_WIDTH)
     return (
         f'<text x="0" y="{top + 19}">{escape(name)}</text>'
-        f'<rect x="{_BAR_X}" y="{top + 5}" width="{width:.1f}" height="20" rx="3" fill="var(--{colour})"/>'
-        f'<text x="{_BAR_X + width + 8:.1f}" y="{top + 19}">{escape(words)}</text>'
+        f'<rect x="{begin}" y="{top + 5}" width="{width:.1f}" height="20" rx="3" fill="var(--{colour})"/>'
+        f'<text x="{begin + width + 8:.1f}" y="{top + 19}">{escape(words)}</text>'
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,7 +12,9 @@ import numpy as np
 from edgert_tools.quantization.labels import Box, Dot, place_labels
 from edgert_tools.quantization.outcome import Outcome
 from edgert_tools.quantization.page import tried
+from edgert_tools.quantization.targets import Form
 from edgert_tools.recipe import Budget
+from tests.tools.arm.counted import figures
 from tests.tools.quantization.candidates import candidate
 
 MADE = (
@@ -86,3 +89,38 @@ def test_one_candidate_needs_no_plot_and_a_perfect_one_can_be_drawn() -> None:
     assert "<svg" not in tried(Outcome(MADE[:1], "dynamic-s8", Path("x")), Budget())
     perfect = (candidate("nbits8-b32", 1.0, 0.7), candidate("nbits8-b64", 1.0, 0.6))
     assert len(list(svg(tried(Outcome(perfect, "nbits8-b32", Path("x")), Budget(cosine_mean=1.0))).iter("circle"))) == 2
+
+
+FOR_TARGETS = dataclasses.replace(
+    OUTCOME,
+    chosen="rows-s8-smooth",
+    figures=figures(
+        {
+            "static-s8-smooth": {"pi4": 1.2, "pi5": 0.5},
+            "rows-s8-smooth": {"pi4": 0.9, "pi5": 0.6},
+            "nbits8-b32": {"pi4": 4.1, "pi5": 0.7},
+        }
+    ),
+    forms=(
+        Form("static-s8-smooth", ("pi5",), ("cpu-aarch64-dotprod",)),
+        Form("rows-s8-smooth", ("pi4",), ("cpu-aarch64",)),
+    ),
+)
+
+
+def test_each_target_has_a_plot_of_its_instructions_with_its_own_choice() -> None:
+    plots = re.findall(r"<svg.*?</svg>", tried(FOR_TARGETS, Budget()), re.S)
+    assert [re.search(r'aria-label="(\w+)', plot)[1] for plot in plots] == ["speed", "pi4", "pi5"]  # type: ignore[index]
+    assert [plot.count("<circle") for plot in plots] == [5, 3, 3]
+    assert ["var(--good)" in plot for plot in plots] == [False, True, True]
+    refused = [dot for dot in re.findall(r"<circle[^>]*>", plots[1]) if "var(--bad)" in dot]
+    assert len(refused) == 2
+
+
+def test_the_table_has_each_targets_instructions_and_says_that_they_are_no_time() -> None:
+    page = tried(FOR_TARGETS, Budget())
+    assert "<th class=n>pi4<th class=n>pi5<th>verdict" in page
+    assert "<td class=n>410.0 M (4.1x)</td><td class=n>70.0 M (0.70x)</td>" in page
+    assert "taken for pi5; 1.20x float&#x27;s instructions on pi4" in page
+    assert "Emulated (pi4: QEMU 7.2.22, cortex-a72; pi5: QEMU 7.2.22, cortex-a76): instructions, not time." in page
+    assert page.count("<td class=n></td>") >= 4  # what missed the budget was not counted

@@ -7,16 +7,25 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_runtime.bundle.manifest import read_bundle
+from edge_runtime.bundle.variants import for_targets
+from edge_runtime.engine.processor import targets_of
 from edge_runtime.pipeline import open_pipeline
 from edge_runtime.selftest import run_golden
 from edgert_tools import convert as convert_module
+from edgert_tools.arm import measuring, programs
+from edgert_tools.arm.boards import emulated_board
+from edgert_tools.arm.measuring import Requests
+from edgert_tools.progress import Say
+from edgert_tools.quantization import targets as targets_module
 from edgert_tools.timing import Speed
 from tests.command import run
 from tests.tools import checkpoints
+from tests.tools.arm.counted import figures
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -81,6 +90,63 @@ def test_the_best_scheme_becomes_a_bundle_and_every_one_is_accounted_for(
     page = (out / "report.html").read_text()
     assert all(page.count(f">{name}") >= 2 for name in SPEEDS)  # in the plot and in the table
     assert not list((own_cache / "searches").glob("*"))
+
+
+def test_boards_of_two_kinds_get_a_form_each_in_one_bundle(
+    quantize: Quantize,
+    bert_folder: Path,
+    tmp_path: Path,
+    texts: Path,
+    told_speeds: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts = {"static-s8-smooth": {"pi4": 0.9, "pi5": 0.6}, "nbits8-b32": {"pi4": 4.1, "pi5": 0.5}}
+
+    def count(original: Path, graphs: Mapping[str, Path], requests: Requests, targets: Sequence[str], note: Say) -> Any:
+        assert (set(graphs), targets) == (set(counts), ("pi4", "pi5"))
+        assert {"input_ids", "attention_mask"} <= set(requests.rows[0])
+        return figures(counts)
+
+    monkeypatch.setattr(convert_module, "check_programs", lambda: None)
+    monkeypatch.setattr(targets_module, "on_boards", count)
+    monkeypatch.setattr(measuring, "qemu_version", lambda: (7, 2, 22))
+    told_speeds["static-s8-smooth"] = 0.4  # here; not a target
+    out = tmp_path / "bundle"
+    schemes = [part for name in counts for part in ("--scheme", name)]
+    done = quantize(bert_folder, "-o", out, "--data", texts, "--json", "--target", "pi4,pi5", *schemes)
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [(one["scheme"], one["boards"]) for one in told["forms"]] == [
+        ("nbits8-b32", ["pi5"]),
+        ("static-s8-smooth", ["pi4"]),
+    ]
+    assert told["targets"]["nbits8-b32"]["pi4"]["ratio"] == 4.1
+    manifest = read_bundle(out)
+    on_pi5, on_pi4 = (
+        for_targets(manifest, targets_of("aarch64", emulated_board(board).cpu_info)) for board in ("pi5", "pi4")
+    )
+    assert (on_pi5.model.scheme, on_pi4.model.scheme) == ("nbits8-b32", "static-s8-smooth")
+    assert run_golden(open_pipeline(out), out).worst > 0.9999
+    boards: Any = manifest.measured["boards"]
+    assert boards["pi4"]["basis"] == "emulated, QEMU 7.2.22, cortex-a72; instructions, not time"
+    variants: Any = manifest.measured["variants"]
+    assert list(variants["nbits8-b32"]["boards"]) == ["pi5"]  # nothing of the board that it is not for
+    assert (manifest.lock["targets"], manifest.lock["qemu"]) == ("pi4,pi5", "7.2.22")
+    page = (out / "report.html").read_text()
+    assert "Instructions on the targets" in page
+    assert "4.1x float&#x27;s instructions on pi4" in page
+
+
+def test_without_emulation_a_target_is_refused_before_anything_is_made(
+    quantize: Quantize, bert_folder: Path, tmp_path: Path, texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "missing_packages", lambda: ["mmdebstrap", "qemu-user"])
+    done = quantize(bert_folder, "-o", tmp_path / "b", "--data", texts, "--target", "pi4")
+    assert done.exit_code == 1
+    assert "apt-get install --no-install-recommends mmdebstrap qemu-user" in done.stderr
+    done = quantize(bert_folder, "-o", tmp_path / "b", "--data", texts, "--target", "pi6")
+    assert done.exit_code == 2
+    assert "did you mean pi" in done.stderr
 
 
 def test_the_table_says_each_verdict(

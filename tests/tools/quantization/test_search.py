@@ -6,11 +6,13 @@ import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_runtime.errors import BudgetMissed
 from edge_runtime.pipeline import open_pipeline
+from edgert_tools.arm.figures import OnBoard
 from edgert_tools.evaluate import Quality, compare_labels, values_of
 from edgert_tools.quantization.kept import KeptCandidates
 from edgert_tools.quantization.outcome import verdicts_table
@@ -19,6 +21,7 @@ from edgert_tools.quantization.search import Stopwatch, Trial, search, time_by_t
 from edgert_tools.recipe import Budget
 from edgert_tools.timing import Speed
 from tests import tiny
+from tests.tools.arm.counted import figures
 from tests.tools.checkpoints import TEXTS, unheard
 
 MEMORY = 50_000_000
@@ -88,7 +91,7 @@ def test_a_scheme_that_cannot_be_made_is_told_and_the_others_go_on(original: Pat
         stopwatch({"dynamic-s8": 1.5}),
     )
     assert (outcome.chosen, dict(outcome.failed)) == ("dynamic-s8", {"nbits8-b32": "RuntimeError: no such operator"})
-    table = verdicts_table(outcome.candidates, outcome.failed, outcome.chosen, outcome.pareto)
+    table = verdicts_table(outcome)
     assert "cannot be made: RuntimeError: no such operator" in table
     assert "taken" in table
 
@@ -144,6 +147,56 @@ def test_another_lock_is_another_search_and_a_search_that_is_over_leaves_nothing
     assert locks[1].get("dynamic-s8") is not None
     locks[1].clear()
     assert not list((own_cache / "searches").iterdir())
+
+
+COUNTS = {
+    "nbits8-b32": {"pi4": 4.1, "pi5": 0.5},
+    "rows-s8-smooth": {"pi4": 0.9, "pi5": 0.6},
+    "nbits4-b32": {"pi4": 1.4, "pi5": 1.1},
+}
+
+
+def for_pi4_and_pi5(maker: FakeMaker, counts: Mapping[str, Mapping[str, float]], **more: Any) -> Trial:
+    """A trial with targets on which graphs have these counts, in times float's."""
+
+    def count(original: Path, graphs: Mapping[str, Path]) -> Mapping[str, tuple[OnBoard, ...]]:
+        assert original.is_file()
+        assert all(graph.is_file() for graph in graphs.values())
+        return {scheme: found for scheme, found in figures(counts).items() if scheme in graphs}
+
+    return dataclasses.replace(maker.trial(), targets=("pi4", "pi5"), count=count, **more)
+
+
+def test_with_targets_each_gets_the_fewest_instructions_however_slow_it_is_here(original: Path) -> None:
+    watch = stopwatch(dict.fromkeys(COUNTS, 0.5))
+    outcome = search(
+        for_pi4_and_pi5(FakeMaker(original), COUNTS), tuple(COUNTS), KeptCandidates({"a": 1}), unheard, watch
+    )
+    assert [(form.scheme, form.boards) for form in outcome.forms] == [
+        ("nbits8-b32", ("pi5",)),
+        ("rows-s8-smooth", ("pi4",)),
+    ]
+    assert outcome.chosen == "rows-s8-smooth"  # for boards of which nothing is known
+    assert set(outcome.folders) == set(COUNTS)
+    table = verdicts_table(outcome).splitlines()
+    assert "410.0 M (4.1x)" in table[1]
+    assert table[1].endswith("taken for pi5; 4.1x float's instructions on pi4")
+    assert table[2].endswith("taken for pi4")
+    assert table[3].endswith("1.40x float's instructions on pi4; 1.10x float's instructions on pi5")
+
+
+def test_a_target_for_which_nothing_is_good_is_refused_by_name_with_every_verdict(original: Path) -> None:
+    counts = {scheme: COUNTS[scheme] for scheme in ("nbits8-b32", "nbits4-b32")}
+    watch = stopwatch(dict.fromkeys(counts, 2.0))
+    with pytest.raises(BudgetMissed, match="at most float's instructions on pi4 ") as caught:
+        search(for_pi4_and_pi5(FakeMaker(original), counts), tuple(counts), KeptCandidates({}), unheard, watch)
+    assert "4.1x float's instructions on pi4" in str(caught.value)
+
+
+def test_what_is_outside_the_budget_is_not_counted_at_all(original: Path) -> None:
+    trial = for_pi4_and_pi5(FakeMaker(original), {}, budget=Budget(size_ratio=0.5))
+    with pytest.raises(BudgetMissed, match="pi4, pi5"):
+        search(trial, ("nbits8-b32",), KeptCandidates({}), unheard, stopwatch({"nbits8-b32": 2.0}))
 
 
 def test_the_real_stopwatch_times_all_bundles_against_float(original: Path) -> None:

@@ -16,6 +16,12 @@ name = click.option("--name", help="The bundle's name, also its word in topics. 
 revision = click.option(
     "--revision", metavar="REV", help="Commit, branch or tag of a hub id. Default: the newest commit."
 )
+target = click.option(
+    "--target",
+    metavar="BOARDS",
+    multiple=True,
+    help="Choose for these boards, emulated here, instead of for this machine: pi4,pi5. docs/boards.md lists them.",
+)
 max_tokens = click.option("--max-tokens", type=click.IntRange(3), help="Longest text the board takes, in tokens.")
 
 

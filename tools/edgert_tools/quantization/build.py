@@ -12,6 +12,7 @@ from typing import Any
 
 from edge_runtime.errors import UsageError
 from edgert_tools.graph import load_graph, save_graph
+from edgert_tools.quantization.biases import biases_into_products, biases_to_products
 from edgert_tools.quantization.blockwise import blocks_only, quantize_blocks
 from edgert_tools.quantization.calibration import Feeds, observe
 from edgert_tools.quantization.dynamic import quantize_dynamically
@@ -55,6 +56,8 @@ def quantize(
 
 
 def _build(model: Any, scheme: Scheme, scratch: Path, rows: Sequence[Feeds], keep_float: tuple[str, ...]) -> Any:
+    if scheme.family in ("dynamic", "int8") and scheme.activations != "rows":  # whose products are scaled once more
+        biases_to_products(model, keep_float)
     if scheme.family == "dynamic":
         return quantize_dynamically(model, scratch, keep_float)
     if scheme.family == "nbits":
@@ -79,6 +82,7 @@ def _int8(model: Any, scheme: Scheme, rows: Sequence[Feeds], keep_float: tuple[s
     spans = {name: span_of(seen[name], factors[name]) for name in seen}
     graph = Int8Graph(model, scheme.activations, factors, spans)
     graph.replace([item for item in products if item.name not in kept])
+    biases_into_products(model)
     if kept and scheme.kept == "nbits":
         model = blocks_only(model, scheme.bits, _PROMOTED_BLOCK, keep_float)
     quantize_tables(model, keep_float)

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgert_tools.graph import load_graph
+from edgert_tools.quantization.int8_graph import drop_unused
+
+_WEIGHTS_ZERO = 3  # which input of MatMulInteger
 
 
 def quantize_dynamically(model: Any, scratch: Path, keep_float: Collection[str]) -> Any:
@@ -25,4 +28,18 @@ def quantize_dynamically(model: Any, scratch: Path, keep_float: Collection[str])
         nodes_to_exclude=list(keep_float),
         extra_options=options,
     )
-    return load_graph(scratch)
+    made = load_graph(scratch)
+    _drop_zeros(made)
+    return made
+
+
+def _drop_zeros(model: Any) -> None:
+    """Weights are symmetric: zero points of 0 say nothing, but cost a pass over the other factor at each run."""
+    from onnx import numpy_helper
+
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        zero = tensors.get(node.input[_WEIGHTS_ZERO]) if node.op_type == "MatMulInteger" else None
+        if zero is not None and not numpy_helper.to_array(zero).any():
+            del node.input[_WEIGHTS_ZERO:]
+    drop_unused(model)

@@ -25,6 +25,8 @@ SEARCHED = (
     "qdq-u8s8-minmax",
     "qdq-u8s8-percentile",
 )
+# Tried besides where cores without dot product instructions are a target: no `nbits` parts, which are slow there.
+WITHOUT_DOT_PRODUCT = ("mixed-rows-10-float", "mixed-rows-50-float")
 PATTERNS = (
     "dynamic-s8, dynamic-s8-smooth, static-s8-smooth, rows-s8-smooth, mixed, mixed[-rows|-static]-PERCENT[-float], "
     "nbits8-b32, nbits8-b64, nbits8-b128, nbits4-b32, qdq-u8s8|s8s8-minmax|entropy|percentile[-all]"
