@@ -97,6 +97,10 @@ def test_the_wheel_holds_the_recipes_the_character_tables_and_the_licence(wheel:
     assert recipes <= names
     assert "edge_runtime/tokenizer/unicode/tables.txt" in names
     assert {"edgert_tools/planning/boards.toml", "edgert_tools/planning/exporters.toml"} <= names
+    assert {
+        f"edgert_tools/export/locks/{name}.{kind}" for name in ("optimum", "genai") for kind in ("in", "txt")
+    } <= names
+    assert {"edgert_tools/export/child/serve.py", "edgert_tools/arm/boards.toml", "edgert_tools/arm/counter.c"} <= names
     assert f"{DIST_INFO}/licenses/LICENSE" in names
     assert "edgert = edge_runtime.__main__:run" in entry_points
 

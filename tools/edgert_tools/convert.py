@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 from edge_runtime.bundle.manifest import Manifest, TaskSpec, read_manifest, sha256_of
 from edge_runtime.errors import BudgetMissed, UsageError
 from edge_runtime.pipeline import open_pipeline
+from edgert_tools.arm.measuring import lock_of
+from edgert_tools.arm.programs import check_programs
 from edgert_tools.budget import Candidate, misses, table
 from edgert_tools.cache import work_folder
 from edgert_tools.checkpoint import Checkpoint, labels_of, settings_sha256
 from edgert_tools.evaluate import FloatArray, Quality, compare_embeddings, compare_labels, values_of
 from edgert_tools.export.encoder import export_encoder
+from edgert_tools.export.lock import read_lock
+from edgert_tools.export.operators import check_operators
 from edgert_tools.fuse import fuse
+from edgert_tools.generation.source import is_decoder_folder
 from edgert_tools.graph import keep_outputs, load_graph, opset_of, save_graph
 from edgert_tools.head import Head, attach_head, train_head
 from edgert_tools.machine import machine, require_modules, tool_versions
@@ -26,23 +31,26 @@ from edgert_tools.parity import Comparison, check_parity
 from edgert_tools.progress import Say, Steps, to_stderr
 from edgert_tools.quantization.build import quantize
 from edgert_tools.quantization.calibration import encode_rows
+from edgert_tools.quantization.forms import put_together
 from edgert_tools.quantization.held_back import split_rows
 from edgert_tools.quantization.kept import KeptCandidates
 from edgert_tools.quantization.outcome import Outcome
 from edgert_tools.quantization.peak import peak_bytes
 from edgert_tools.quantization.search import Trial, search, time_by_turns
+from edgert_tools.quantization.targets import for_targets, on_texts
 from edgert_tools.recipe import Recipe, find_recipe, read_recipe
 from edgert_tools.report import Report, as_json, measured
 from edgert_tools.report_page import page
 from edgert_tools.settings import Options, check_positions, from_checkpoint, from_recipe
 from edgert_tools.source import open_recipe_source, open_source
-from edgert_tools.text_tasks import ASKED, FACTS
+from edgert_tools.text_tasks import ASKED, FACTS, TextTaskName
 from edgert_tools.texts import Texts, load_texts
 from edgert_tools.timing import Speed
 from edgert_tools.tokenizer_file import tokenizer_file
 
 if TYPE_CHECKING:
     from edgert_tools.existing.report import GraphReport
+    from edgert_tools.generation.report import DecoderReport
     from edgert_tools.speech.report import SpeechReport
 
 FLOAT = "float32"
@@ -57,7 +65,7 @@ class ConvertResult:
     folder: Path
     manifest: Manifest
     up_to_date: bool
-    report: Report | GraphReport | SpeechReport | None
+    report: Report | GraphReport | SpeechReport | DecoderReport | None
     seconds: float
 
 
@@ -67,6 +75,7 @@ def convert(
     options: Options = _NO_OPTIONS,
     *,
     data: Path | None = None,
+    targets: Sequence[str] = (),
     force: bool = False,
     replace: bool = False,
     say: Say = to_stderr,
@@ -78,46 +87,58 @@ def convert(
         out: folder to make; a bundle made of the same source, settings and tools is left as it is.
         options: what goes over the recipe's or the checkpoint's own settings.
         data: own texts to judge on instead of the recipe's.
+        targets: emulated boards (docs/boards.md) to choose for, instead of this machine.
         force: convert again even if `out` is up to date; replace a bundle there.
         replace: replace a bundle at `out` that is not up to date.
         say: gets progress lines.
 
     Raises:
         BudgetMissed: no int8 candidate is good enough; nothing is written.
-        UsageError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer: with cause and remedy.
+        UsageError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer, ArmUnavailable: with cause and remedy.
     """
     from edgert_tools.existing.convert import convert_existing, takes  # it needs none of what is required below
 
     if takes(source):
-        _refuse_search(options, "an ONNX graph")
+        _refuse_search(options, targets, "an ONNX graph")
         return convert_existing(source, out, options, data=data, force=force, replace=replace, say=say)
     from edgert_tools.speech.convert import convert_speech
     from edgert_tools.speech.convert import takes as is_speech
 
     if is_speech(source):
-        _refuse_search(options, "a speech model")
+        _refuse_search(options, targets, "a speech model")
         return convert_speech(source, out, options, data=data, force=force, replace=replace, say=say)
+    from edgert_tools.generation.convert import convert_decoder
+    from edgert_tools.generation.convert import takes as writes
+
+    if writes(source, options.task):
+        _refuse_search(options, targets, "a model that writes")
+        return convert_decoder(source, out, options, data=data, force=force, replace=replace, say=say)
     start, out = time.perf_counter(), out.absolute()
     require_modules(_NEEDED)
+    if targets:
+        check_programs()
     recipe = read_recipe(Path(source)) if source.endswith(".toml") else find_recipe(source)
-    steps = Steps(6 if recipe is None or (recipe.head is None and recipe.tagger is None) else 7, say)
+    steps = Steps(6 if recipe is None or (recipe.head is None and recipe.tune is None) else 7, say)
     with steps.step(f"source {source}") as note:
         recipe, checkpoint = _resolve(source, recipe, options, note)
-        lock = _lock(recipe, checkpoint, data)
+        recipe = for_targets(recipe, options, targets)
+        lock = {**lock_of_recipe(recipe, checkpoint, data), **lock_of(targets)}
         note(f"{checkpoint.model} by {checkpoint.origin}, weights {checkpoint.weights_sha256[:12]}…")
     known = None if force else _up_to_date(out, checkpoint, lock)
     if known is not None:
         return ConvertResult(out, known, True, None, time.perf_counter() - start)
     check_target(out, force=force or replace)
     with work_folder() as work:
-        conversion = _kind_of(recipe)(recipe, checkpoint, lock, data, work, steps)
+        conversion = kind_of(recipe)(recipe, checkpoint, lock, data, work, steps, targets)
         report, manifest = conversion.run()
         install(work / "bundle", out, force=force or replace)
         conversion.kept.clear()
     return ConvertResult(out, manifest, False, report, time.perf_counter() - start)
 
 
-def _refuse_search(options: Options, kind: str) -> None:
+def _refuse_search(options: Options, targets: Sequence[str], kind: str) -> None:
+    if targets:
+        raise UsageError(f"forms of {kind} are not chosen by target yet: leave out --target")
     if options.search:
         raise UsageError(
             f"`edgert quantize` searches for models of texts; of {kind} `edgert convert` tries all forms that suit it"
@@ -135,7 +156,9 @@ class Conversion:
         data: Path | None,
         work: Path,
         steps: Steps,
+        targets: Sequence[str] = (),
     ) -> None:
+        self.targets = tuple(targets)
         self.recipe, self.checkpoint, self.lock, self.data = recipe, checkpoint, lock, data
         self.work, self.steps = work, steps
         self.keep_float: tuple[str, ...] = ()
@@ -166,8 +189,9 @@ class Conversion:
         with steps.step(f"float32 answers on {len(self.texts.texts)} texts"):
             pack_model(self.work / FLOAT, FLOAT, self.parts)
             self._answer_original()
+        policy = self.recipe.quantize.policy
         with steps.step("int8, each scheme measured against float32") as note:
-            outcome = self._search(note) if self.recipe.quantize.policy == "best" else self._first(note)
+            outcome = self._search(note) if self.targets or policy == "best" else self._first(note)
         with steps.step("golden rows, report, bundle"):
             return self._finish(outcome)
 
@@ -196,7 +220,8 @@ class Conversion:
     def _export(self, note: Say) -> Path:
         """Folder with the float graph of the checkpoint, fused and with one output."""
         task = "embed" if self.recipe.head is not None else self.recipe.task
-        exported = export_encoder(self.checkpoint, task, self._folder("export"))
+        exported = self._exported(task, note)
+        check_operators(load_graph(exported), f"the graph of {self.checkpoint.model}")  # before anything takes long
         file, self.fusion = fuse(exported, self.checkpoint, self.work / "export" / "fused.onnx")
         model = load_graph(file)
         keep_outputs(model, len(FACTS[task].outputs))
@@ -206,6 +231,10 @@ class Conversion:
         shutil.rmtree(self.work / "export")
         note(f"{(body / MODEL).stat().st_size / 1e6:.1f} MB, opset {self.opset}; {self.fusion}")
         return body
+
+    def _exported(self, task: TextTaskName, note: Say) -> Path:
+        """The graph as the exporter writes it."""
+        return export_encoder(self.checkpoint, task, self._folder("export"), note)
 
     def _train(self, body: Path, note: Say) -> Head:
         assert self.recipe.head is not None
@@ -257,6 +286,8 @@ class Conversion:
             make=self._make,
             judge=self._judge,
             peak=self._peak,
+            targets=self.targets,
+            count=on_texts(self.tokenizer, self.texts.texts, self.recipe.max_tokens, self.targets, note),
         )
         return search(trial, self.recipe.quantize.candidates, self.kept, note, self._stopwatch)
 
@@ -288,17 +319,15 @@ class Conversion:
         write_golden_rows(bundle, open_pipeline(bundle), self.texts.texts, self.recipe.golden_rows)
 
     def _compare(self, values: FloatArray, truncated: int) -> Quality:
+        lengths = [len(text) for text in self.texts.texts]
         if self.recipe.task == "embed":
-            return compare_embeddings(self.original, values, truncated)
-        return compare_labels(self.original, values, self.parts.task.labels, self.texts.labels, truncated)
+            return compare_embeddings(self.original, values, truncated, lengths)
+        return compare_labels(self.original, values, self.parts.task.labels, self.texts.labels, truncated, lengths)
 
     def _finish(self, outcome: Outcome) -> tuple[Report, Manifest]:
-        bundle = Path(shutil.copytree(outcome.folder, self.work / "bundle"))
-        sealed = read_manifest(bundle)
-        self._write_golden(bundle)
         report = Report(
             recipe=self.recipe,
-            source=sealed.source,
+            source=read_manifest(outcome.folder).source,
             task=self.parts.task,
             outcome=outcome,
             float_bytes=(self.work / FLOAT / MODEL).stat().st_size,
@@ -312,9 +341,14 @@ class Conversion:
             lock=dict(self.lock),
             seconds=self.steps.seconds,
         )
+        return report, put_together(outcome, self.work, lambda folder, sealed: self._whole(folder, sealed, report))
+
+    def _whole(self, bundle: Path, sealed: Manifest, report: Report) -> Manifest:
+        """A tried bundle with everything that belongs to it."""
+        self._write_golden(bundle)
         (bundle / "report.json").write_text(as_json(report), encoding="utf-8")
         (bundle / "report.html").write_text(page(report), encoding="utf-8")
-        return report, complete(bundle, sealed, measured(report), self.parts)
+        return complete(bundle, sealed, measured(report, sealed.model.scheme), self.parts)
 
     def _folder(self, name: str) -> Path:
         folder = self.work / name
@@ -322,7 +356,8 @@ class Conversion:
         return folder
 
 
-def _kind_of(recipe: Recipe) -> type[Conversion]:
+def kind_of(recipe: Recipe) -> type[Conversion]:
+    """What converts a recipe of this task."""
     if recipe.task not in ASKED:
         return Conversion
     from edgert_tools.asked.conversion import AskedConversion  # a Conversion itself
@@ -336,17 +371,20 @@ def _resolve(source: str, recipe: Recipe | None, options: Options, note: Say) ->
         checkpoint = open_recipe_source(recipe.source, note)
     else:
         checkpoint = open_source(source, options.revision, note)
+        if options.task is None and is_decoder_folder(checkpoint.folder):
+            raise UsageError(f"{source} is a model that writes: give --task generate, or --task embed for its vectors")
         chosen = from_checkpoint(checkpoint, options)
     check_positions(chosen, checkpoint)
     return chosen, checkpoint
 
 
-def _lock(recipe: Recipe, checkpoint: Checkpoint, data: Path | None) -> dict[str, str]:
+def lock_of_recipe(recipe: Recipe, checkpoint: Checkpoint, data: Path | None) -> dict[str, str]:
     """Everything that decides what comes out, but for the weights, whose hash the manifest's source has."""
     lock = {
         **tool_versions(with_head=recipe.head is not None),
         "recipe_sha256": recipe.sha256(),
         "checkpoint_settings_sha256": settings_sha256(checkpoint),
+        "exporter_lock_sha256": read_lock("optimum").sha256,
     }
     return lock if data is None else {**lock, "data_sha256": sha256_of(data)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgert_tools.planning.exporters import export_blocker, export_note, model_types
+from edgert_tools.planning.exporters import decoder_types, export_blocker, export_note, gguf_types, model_types
 from edgert_tools.text_tasks import FACTS
 
 
@@ -22,6 +22,12 @@ def test_a_model_type_is_judged_for_its_task() -> None:
     assert "perceiver" in export_blocker("perceiver", "embed")
     assert export_blocker("perceiver", "classify") == ""
     assert "embed, classify" in export_blocker("bert", "object detection")
+    assert export_blocker("llama", "generate") == ""
+    assert "llama, mistral" in export_blocker("bert", "generate")
+
+
+def test_gguf_files_are_taken_of_architectures_that_become_decoders() -> None:
+    assert gguf_types() <= set(decoder_types().values())
 
 
 def test_a_type_whose_graph_is_not_fused_is_noted() -> None:

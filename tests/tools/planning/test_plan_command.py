@@ -60,10 +60,11 @@ def test_on_two_boards_one_that_fits_is_enough(tmp_path: Path, capsys: Capture) 
 
 
 def test_what_cannot_be_converted_is_a_no_with_the_reason(tmp_path: Path, capsys: Capture) -> None:
-    (tmp_path / "m.gguf").write_bytes(gguf_bytes(LLAMA, llama_tensors()))
+    metadata = {**LLAMA, "general.architecture": "mamba"}
+    (tmp_path / "m.gguf").write_bytes(gguf_bytes(metadata, llama_tensors()))
     status, out, _ = run(capsys, "plan", tmp_path / "m.gguf", "--board", "pi5")
     assert status == 1
-    assert "a GGUF file" in out
+    assert "a GGUF file of the architecture mamba" in out
     assert "a token" in out
     assert "recipe all-minilm-l6-v2 (embed) fits" in out
 

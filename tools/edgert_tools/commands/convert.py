@@ -13,15 +13,18 @@ from edgert_tools.commands import options
 if TYPE_CHECKING:
     from edgert_tools.convert import ConvertResult
 
+TASKS = (
+    *("embed", "classify", "token-classify", "question-answer", "rerank", "zero-shot"),
+    *("generate", "tensors", "transcribe"),
+)
+
 
 @click.command()
 @click.argument("source")
 @options.output(options.OUT)
 @click.option(
     "--task",
-    type=click.Choice(
-        ["embed", "classify", "token-classify", "question-answer", "rerank", "zero-shot", "tensors", "transcribe"]
-    ),
+    type=click.Choice(TASKS),
     help="What the board answers (docs/tasks.md). Default: what the model's head is for, else embed; for an ONNX file "
     "tensors.",
 )
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     default="auto",
     help="int8 scheme, docs/quantization.md lists them. auto: the first that is good enough.",
 )
+@options.target
 @click.option("--force", is_flag=True, help="Convert again, and replace a bundle at DIR.")
 @options.as_json
 def convert(
@@ -52,13 +56,15 @@ def convert(
     data: Path | None,
     max_tokens: int | None,
     scheme: Any,
+    target: tuple[str, ...],
     force: bool,
     as_json: bool,
 ) -> None:
     """Make an int8 bundle from SOURCE, measured against the original.
 
-    SOURCE is a recipe's name (see `edgert recipes`), a folder with a Hugging Face checkpoint, a hub id, or an ONNX
-    file of any origin. Weights must be safetensors or ONNX; pickles are refused and no code of the model is run. A
+    SOURCE is a recipe's name (see `edgert recipes`), a folder with a Hugging Face checkpoint, a hub id, a GGUF file,
+    or an ONNX file of any origin. Weights must be safetensors, GGUF or ONNX; pickles are refused and no code of the
+    model is run. A
     bundle that is not as good as its budget asks is refused: exit status 1, and nothing is written. An ONNX file of
     which no int8 form is as good and faster becomes a bundle as it is, and that is said.
 
@@ -68,12 +74,14 @@ def convert(
     edgert convert org/name --revision 1110a24... -o name --scheme nbits8-b32
     edgert convert ./my-classifier -o my-intents --data labelled.jsonl
     edgert convert model.onnx -o my-sensor --data rows.npz
+    edgert convert model.gguf -o my-assistant
     """
+    from edgert_tools.arm.boards import parse_targets
     from edgert_tools.convert import convert as run
     from edgert_tools.settings import Options
 
     settings = Options(task, revision, name, max_tokens, None if scheme == "auto" else scheme)
-    result = run(source, out, settings, data=data, force=force)
+    result = run(source, out, settings, data=data, targets=parse_targets(target), force=force)
     click.echo(json.dumps(plain(result), indent=1) if as_json else in_words(result, "--force converts again"))
 
 
@@ -81,6 +89,8 @@ def in_words(result: ConvertResult, again: str) -> str:
     """What came of a conversion, for people; `again`: how to do it all the same if there was nothing to do."""
     from edgert_tools.existing.report import GraphReport
     from edgert_tools.existing.report import summary as graph_summary
+    from edgert_tools.generation.report import DecoderReport
+    from edgert_tools.generation.report import summary as decoder_summary
     from edgert_tools.report import summary
     from edgert_tools.speech.report import SpeechReport
     from edgert_tools.speech.report import summary as speech_summary
@@ -92,6 +102,8 @@ def in_words(result: ConvertResult, again: str) -> str:
         told = graph_summary(result.report, result.manifest, result.folder)
     elif isinstance(result.report, SpeechReport):
         told = speech_summary(result.report, result.manifest, result.folder)
+    elif isinstance(result.report, DecoderReport):
+        told = decoder_summary(result.report, result.manifest, result.folder)
     else:
         told = summary(result.report, result.manifest, result.folder)
     return f"{told}\n  took      {result.seconds:.0f} s"
@@ -99,12 +111,15 @@ def in_words(result: ConvertResult, again: str) -> str:
 
 def plain(result: ConvertResult) -> dict[str, object]:
     """What came of a conversion, as JSON data."""
+    from edge_runtime.bundle.digest import content_digest
+
     return {
         "folder": str(result.folder),
         "name": result.manifest.name,
         "version": result.manifest.version,
         "task": result.manifest.task.name,
         "scheme": result.manifest.model.scheme,
+        "digest": content_digest(result.manifest),
         "up_to_date": result.up_to_date,
         "measured": result.manifest.measured,
         "seconds": round(result.seconds, 2),

@@ -1,19 +1,17 @@
-"""Encoders (BERT and its relatives) by optimum's exporter."""
+"""Encoders (BERT and its relatives) -> one float graph, by optimum's exporter."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from edge_runtime.errors import UnsupportedModel
 from edgert_tools.checkpoint import Checkpoint
-from edgert_tools.quiet import quiet
+from edgert_tools.export.optimum import export_by_optimum
+from edgert_tools.export.registry import check_exporter
+from edgert_tools.progress import Say, to_stderr
 from edgert_tools.text_tasks import FACTS, TextTaskName
 
-_READ = (".json", ".txt", ".safetensors")  # a pickle beside them is not even seen
 
-
-def export_encoder(checkpoint: Checkpoint, task: TextTaskName, work: Path) -> Path:
+def export_encoder(checkpoint: Checkpoint, task: TextTaskName, work: Path, say: Say = to_stderr) -> Path:
     """Export as float32 ONNX with free batch and token dimensions, on the CPU, running no code of the checkpoint.
 
     Args:
@@ -25,52 +23,17 @@ def export_encoder(checkpoint: Checkpoint, task: TextTaskName, work: Path) -> Pa
         UnsupportedModel: no exporter for this model type, weights that are not there, or the export failed; with the
             reason.
     """
-    from optimum.exporters.onnx import main_export
-
-    staged, exported = _stage(checkpoint.folder, work / "checkpoint"), work / "exported"
-    try:
-        with quiet():
-            missing = _missing_weights(staged, task)
-            if missing:
-                more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-                raise ValueError(f"the weights lack {missing[0]}{more}, which config.json asks for")
-            main_export(
-                str(staged),
-                output=exported,
-                task=FACTS[task].export,
-                library_name="transformers",
-                device="cpu",
-                trust_remote_code=False,
-                do_validation=False,  # what is checked instead is the bundle's own answers
-                no_post_process=False,
-            )
-    except Exception as error:  # a third-party exporter raises anything; the cause is kept
-        kind = checkpoint.config.get("model_type", "unknown")
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise UnsupportedModel(f"cannot export model type {kind!r} for {task}: {reason}") from error
+    facts, exported = FACTS[task], work / "exported"
+    kind = str(checkpoint.config.get("model_type", "unknown"))
+    check_exporter(kind, task)
+    export_by_optimum(
+        checkpoint.folder,
+        exported,
+        facts.export,
+        what=f"model type {kind[:64]!r} for {task}",
+        loader=facts.loader,
+        # A pooler works on the hidden state, which is what `embed` exports; many checkpoints come without one.
+        unneeded="pooler." if task == "embed" else "",
+        say=say,
+    )
     return exported / "model.onnx"
-
-
-def _missing_weights(staged: Path, task: TextTaskName) -> list[str]:
-    """Names of the tensors that transformers would fill at random with no more than a warning."""
-    import transformers
-
-    loader = getattr(transformers, FACTS[task].loader)
-    _, loading = loader.from_pretrained(str(staged), output_loading_info=True, trust_remote_code=False)
-    # A pooler works on the hidden state, which is what `embed` exports; many checkpoints come without one.
-    return sorted(name for name in loading["missing_keys"] if task != "embed" or "pooler." not in name)
-
-
-def _stage(folder: Path, staged: Path) -> Path:
-    staged.mkdir(parents=True)
-    for file in sorted(folder.iterdir()):
-        if file.is_file() and file.suffix in _READ:
-            _link(file, staged / file.name)
-    return staged
-
-
-def _link(file: Path, target: Path) -> None:
-    try:
-        target.symlink_to(file.resolve())
-    except OSError:  # a file system without links
-        shutil.copyfile(file, target)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.bundle.policy import UNKNOWN
 from edge_runtime.errors import EdgertError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer
 from edge_runtime.tokenizer.spec import read_spec
 from edgert_tools.checkpoint import WEIGHTS, Checkpoint, check_settings, guess_max_tokens, guess_task, spdx
 from edgert_tools.planning.exporters import export_blocker, export_note
 from edgert_tools.planning.model import WRITES, Dimensions, Family, Model, TokenizerFacts
-from edgert_tools.planning.policy import UNKNOWN
 from edgert_tools.planning.refusal import BadSource
 from edgert_tools.planning.tensors import Tensor
 from edgert_tools.planning.weights import Weight, sort_weights

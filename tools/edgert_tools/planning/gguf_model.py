@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_runtime.bundle.policy import UNKNOWN
 from edgert_tools.checkpoint import spdx
+from edgert_tools.planning.exporters import gguf_types
 from edgert_tools.planning.folder_model import Asked
 from edgert_tools.planning.gguf_header import GgufHeader, read_gguf
 from edgert_tools.planning.model import WRITES, Dimensions, Model, TokenizerFacts
-from edgert_tools.planning.policy import UNKNOWN
 from edgert_tools.planning.weights import sort_weights
 
 _MOST_TOKENS = 512  # as without a recipe elsewhere: longer texts are slow on a small board
 _ENCODERS = frozenset({"bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "modern-bert", "neo-bert"})
 _BLOCKER = (
-    "a GGUF file: `edgert convert` takes safetensors checkpoints today, use the one that this file was made of{of}"
+    "a GGUF file of the architecture {kind}: `edgert convert` does not take those, use the checkpoint that it was made "
+    "of{of}"
 )
 # ggml's word for a tokenizer -> docs/tokenizer.md's family
 _FAMILIES = {"gpt2": "bpe", "llama": "bpe", "bert": "wordpiece", "t5": "unigram"}
@@ -46,7 +48,7 @@ def model_of_gguf(file: Path, source: str, asked: Asked) -> Model:
         dimensions=_dimensions(header, kind),
         tokenizer=TokenizerFacts(tokenizer),
         license=spdx(_text(header, "general.license")) if _text(header, "general.license") else UNKNOWN,
-        blockers=(_BLOCKER.format(of=f" ({of})" if of else ""),),
+        blockers=() if kind in gguf_types() else (_BLOCKER.format(kind=kind, of=f" ({of})" if of else ""),),
         notes=(f"its weights are {_types(header)} here; the sizes below are of the same model in edgert's schemes",),
         tied_head=not encoder and tables and not any(weight.name == "output.weight" for weight in weights),
         active_experts=_active_experts(header, kind),

