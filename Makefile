@@ -66,9 +66,10 @@ recipes: venv debian-packages  ## every recipe converted, 45 minutes; bundles th
 	done; [ -z "$$failed" ] || { echo "not converted:$$failed"; exit 1; }
 	EDGERT_REAL_EXPORTERS=1 $(BIN)/python -m pytest tests/tools/export tests/tools/generation $(PYTEST_ARGS)
 
-fuzz: venv  ## a million hostile messages through the contract, a hundred thousand bundle files
+fuzz: venv  ## a million hostile messages, a million SMP frames, a hundred thousand bundle files
 	$(BIN)/python -m tests.edge_runtime.mqtt.fuzz_contract 1000000
 	$(BIN)/python -m tests.edge_runtime.bundle.container.fuzz_container 100000
+	$(BIN)/python -m tests.firmware_bridge.smp.fuzz_frames 1000000
 
 powercut: venv debian-packages  ## the store of a board cut off at every step, and daemons killed in it
 	POWER_CUTS=$(POWER_CUTS) KILLS=$(KILLS) $(BIN)/python -m pytest --timeout 3600 \

@@ -14,19 +14,23 @@ from edge_runtime.errors import BadRequest
 
 MAX_ITEMS = 20_000  # read in Python, at about a microsecond each; tensors are byte strings, one item each
 MAX_DEPTH = 32
+_OPEN, _BREAK = 31, 0xFF
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG = range(7)
 _CONSTANTS: dict[int, object] = {20: False, 21: True, 22: None}
 _FLOATS = {25: ">e", 26: ">f", 27: ">d"}
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 
 
-def read_cbor(payload: bytes) -> object:
+def read_cbor(payload: bytes, *, indefinite: bool = False) -> object:
     """Read one item that is the whole payload.
+
+    Args:
+        indefinite: take lists and maps that do not say how long they are, as Zephyr writes them; texts and bytes never.
 
     Raises:
         BadRequest: it is none, or has more parts or depth than are read.
     """
-    reader = _Reader(payload)
+    reader = _Reader(payload, indefinite)
     item = reader.item(0)
     if reader.at != len(payload):
         raise BadRequest(f"payload is not CBOR ({len(payload) - reader.at} bytes follow the object)")
@@ -41,8 +45,8 @@ def write_cbor(item: object) -> bytes:
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data, self.at, self._items = data, 0, 1
+    def __init__(self, data: bytes, indefinite: bool) -> None:
+        self._data, self.at, self._items, self._indefinite = data, 0, 1, indefinite
 
     def item(self, depth: int) -> object:
         """Read the item at the place reached."""
@@ -50,6 +54,8 @@ class _Reader:
         major, info = first >> 5, first & 31
         if major == 7:
             return self._simple(info)
+        if info == _OPEN and self._indefinite and major in (_ARRAY, _MAP):
+            return self._open(major, depth + 1)
         number = self._number(info)
         if major == _UINT:
             return number
@@ -61,10 +67,35 @@ class _Reader:
             return self._text(number)
         if major == _TAG:
             raise BadRequest("payload has a CBOR tag: send plain values")
-        if depth >= MAX_DEPTH:
-            raise BadRequest(f"payload is nested deeper than {MAX_DEPTH} levels")
+        self._descend(depth)
         self._expect(number * (major - 3))  # a map has a key and a value
         return self._list(number, depth + 1) if major == _ARRAY else self._map(number, depth + 1)
+
+    def _open(self, major: int, depth: int) -> object:
+        """A list or map up to its break."""
+        self._descend(depth - 1)
+        found: list[object] = []
+        while self._peek() != _BREAK:
+            self._expect(1)
+            found.append(self.item(depth))
+        self.at += 1
+        if major == _ARRAY:
+            return found
+        if len(found) % 2:
+            raise BadRequest("payload has a CBOR map whose last key has no value")
+        keys = found[::2]
+        if not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
+            raise BadRequest("payload has a CBOR map key that is no text or there twice")
+        return dict(zip(keys, found[1::2], strict=True))
+
+    def _descend(self, depth: int) -> None:
+        if depth >= MAX_DEPTH:
+            raise BadRequest(f"payload is nested deeper than {MAX_DEPTH} levels")
+
+    def _peek(self) -> int:
+        if self.at >= len(self._data):
+            raise BadRequest("payload is not CBOR (it ends inside a list or map)")
+        return self._data[self.at]
 
     def _list(self, count: int, depth: int) -> list[object]:
         return [self.item(depth) for _ in range(count)]

@@ -1,0 +1,1 @@
+"""The groups of commands that the server has, one a file."""
