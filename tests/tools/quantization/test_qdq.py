@@ -95,6 +95,20 @@ def test_activations_after_operators_of_onnxruntime_are_quantized_too(tmp_path: 
     assert [[makers[name] for name in node.input] for node in products] == [["DequantizeLinear"] * 2] * 2
 
 
+def test_activations_of_16_bits_leave_the_error_of_the_weights(tmp_path: Path) -> None:
+    file = outliers.write(tmp_path / "float.onnx")
+    bytes_8, bytes_16 = (
+        quantize(file, f"qdq-{form}-minmax-all", tmp_path / f"{form}.onnx", rows=outliers.rows())
+        for form in ("u8s8", "u16s8")
+    )
+    coarse, fine = (outliers.relative_error(made, file, outliers.rows()[0]) for made in (bytes_8, bytes_16))
+    assert fine < coarse / 2  # what is left is the error of 8-bit weights
+    made = onnx.load(bytes_16)
+    zeros = {tensor.name: tensor.data_type for tensor in made.graph.initializer}
+    kinds = {zeros[node.input[2]] for node in made.graph.node if node.op_type == "QuantizeLinear"}
+    assert kinds == {TensorProto.UINT16}
+
+
 @pytest.mark.parametrize("method", ["percentile", "entropy"])
 def test_histograms_take_rows_of_different_lengths(tmp_path: Path, method: str) -> None:
     file = outliers.write(tmp_path / "float.onnx", outlier=1.0)

@@ -27,7 +27,7 @@ def test_every_scheme_of_the_search_has_a_builder(name: str) -> None:
         ("nbits8-b128", Scheme("nbits8-b128", "nbits", bits=8, block=128)),
         (
             "qdq-s8s8-entropy-all",
-            Scheme("qdq-s8s8-entropy-all", "qdq", signed=True, method="entropy", all_operators=True),
+            Scheme("qdq-s8s8-entropy-all", "qdq", form="s8", method="entropy", all_operators=True),
         ),
     ],
 )
@@ -55,6 +55,7 @@ def test_answers_depend_on_the_batch_only_where_a_scale_is_taken_over_a_whole_te
 def test_schemes_with_blocks_are_not_for_cores_without_dot_product() -> None:
     for name in (*SEARCHED, "mixed-50-float"):
         facts = facts_of(name)
+        assert "NPU" not in facts.caution
         blocks = name.startswith("nbits") or (name.startswith("mixed") and not name.endswith("float"))
         assert ("cpu-aarch64" not in facts.targets) == blocks == bool(facts.caution), name
 
@@ -67,3 +68,9 @@ def test_only_what_looks_at_activations_beforehand_needs_rows() -> None:
 def test_the_message_for_a_wrong_name_lists_every_kind() -> None:
     for word in ("dynamic-s8-smooth", "mixed", "nbits4-b32", "minmax", "-all", "-float"):
         assert word in PATTERNS
+
+
+def test_activations_of_16_bits_are_said_to_be_for_npus() -> None:
+    scheme = parse_scheme("qdq-u16s8-minmax-all")
+    assert scheme == Scheme("qdq-u16s8-minmax-all", "qdq", form="u16", method="minmax", all_operators=True)
+    assert "NPU" in facts_of(scheme.name).caution

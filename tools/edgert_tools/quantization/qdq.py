@@ -21,6 +21,7 @@ from edgert_tools.quantization.tables import quantize_tables
 MASKED = -30.0  # e**-30 is nothing in a softmax, and a range down to -30 leaves 8 bits some levels
 _NO_NUMBER = -1e30  # what exporters add to masked scores: the lowest float, the range of the whole tensor
 _HISTOGRAM_ROWS = 32  # the quantizer holds every tensor of every row in memory for a histogram
+_TYPES = {"u8": "QUInt8", "s8": "QInt8", "u16": "QUInt16"}
 _METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 
 
@@ -40,13 +41,13 @@ def quantize_statically(
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=None if scheme.all_operators else ["MatMul", "Gemm"],
         per_channel=True,
-        activation_type=QuantType.QInt8 if scheme.signed else QuantType.QUInt8,
+        activation_type=getattr(QuantType, _TYPES[scheme.form]),
         weight_type=QuantType.QInt8,
         nodes_to_exclude=list(keep_float),
         calibrate_method=getattr(CalibrationMethod, _METHODS[scheme.method]),
         extra_options={
             "MatMulConstBOnly": True,
-            "ActivationSymmetric": scheme.signed,
+            "ActivationSymmetric": scheme.form == "s8",
             "DefaultTensorType": TensorProto.FLOAT,
         },
     )
