@@ -18,7 +18,7 @@ from edge_runtime.errors import UnsupportedModel
 from edgert_tools.checkpoint import open_checkpoint
 from edgert_tools.export import optimum
 from edgert_tools.export.encoder import export_encoder
-from edgert_tools.export.lock import Lock
+from edgert_tools.export.lock import Lock, read_lock
 from edgert_tools.progress import Say
 from tests.tools import checkpoints
 
@@ -81,7 +81,7 @@ def test_weights_that_are_not_there_are_named_from_the_other_process_too(
 def test_the_exporter_does_not_even_see_a_pickle(bert_folder: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(bert_folder, tmp_path / "copy"))
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps({}))
-    staged = optimum._stage(folder, tmp_path / "staged")
+    staged = optimum.stage(folder, tmp_path / "staged")
     assert {file.suffix for file in staged.iterdir()} <= {".json", ".txt", ".safetensors"}
     assert (staged / "model.safetensors").is_file()
 
@@ -104,7 +104,7 @@ def test_two_caches_give_the_same_digest_whatever_was_measured(
 def test_the_locked_environment_gives_the_same_graph_as_this_one(
     bert_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not optimum.read_lock("optimum").installed_here():
+    if not read_lock("optimum").installed_here():
         pytest.skip("this Python has other versions than the lock")
     here = exported(bert_folder, tmp_path / "here")
     monkeypatch.setenv(optimum.APART, "1")

@@ -1,12 +1,15 @@
-"""Encoders (BERT and its relatives) -> one float graph, by optimum's exporter."""
+"""Encoders (BERT and its relatives) -> one float graph, by optimum's exporter or by PyTorch's own."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from edgert_tools.checkpoint import Checkpoint
-from edgert_tools.export.optimum import export_by_optimum
+from edgert_tools.export.optimum import export_by_optimum, stage
+from edgert_tools.export.plain_torch import export_by_torch
 from edgert_tools.export.registry import check_exporter
+from edgert_tools.planning.exporters import torch_types
 from edgert_tools.progress import Say, to_stderr
 from edgert_tools.text_tasks import FACTS, TextTaskName
 
@@ -26,14 +29,15 @@ def export_encoder(checkpoint: Checkpoint, task: TextTaskName, work: Path, say: 
     facts, exported = FACTS[task], work / "exported"
     kind = str(checkpoint.config.get("model_type", "unknown"))
     check_exporter(kind, task)
-    export_by_optimum(
-        checkpoint.folder,
-        exported,
-        facts.export,
-        what=f"model type {kind[:64]!r} for {task}",
-        loader=facts.loader,
-        # A pooler works on the hidden state, which is what `embed` exports; many checkpoints come without one.
-        unneeded="pooler." if task == "embed" else "",
-        say=say,
-    )
+    what = f"model type {kind[:64]!r} for {task}"
+    # A pooler works on the hidden state, which is what `embed` exports; many checkpoints come without one.
+    unneeded = "pooler." if task == "embed" else ""
+    if kind in torch_types():
+        staged = stage(checkpoint.folder, work / "exported-read")
+        export_by_torch(staged, exported, facts, what=what, unneeded=unneeded)
+        shutil.rmtree(staged)
+    else:
+        export_by_optimum(
+            checkpoint.folder, exported, facts.export, what=what, loader=facts.loader, unneeded=unneeded, say=say
+        )
     return exported / "model.onnx"

@@ -44,7 +44,7 @@ def export_by_optimum(
         UnsupportedModel: the exporter cannot, with its reason.
         EnvironmentFailed: its environment cannot be made.
     """
-    staged = _stage(folder, out.with_name(out.name + "-read"))
+    staged = stage(folder, out.with_name(out.name + "-read"))
     arguments = {"task": task, "loader": loader, "unneeded": unneeded, "separate": separate}
     lock = read_lock("optimum")
     try:
@@ -64,7 +64,8 @@ def export_by_optimum(
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def _stage(folder: Path, staged: Path) -> Path:
+def stage(folder: Path, staged: Path) -> Path:
+    """Make a folder in which an exporter sees nothing but a checkpoint's JSON, text and safetensors files."""
     staged.mkdir(parents=True)
     for file in sorted(folder.iterdir()):
         if file.is_file() and file.suffix in _READ:

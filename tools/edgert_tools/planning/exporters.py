@@ -25,6 +25,12 @@ def model_types() -> dict[str, frozenset[str]]:
 
 
 @cache
+def torch_types() -> frozenset[str]:
+    """Model types that PyTorch's own exporter takes, for every task of a text encoder."""
+    return frozenset(_lists()["torch"]["types"])
+
+
+@cache
 def decoder_types() -> Mapping[str, str]:
     """Architecture that the builder of decoders knows -> model type, both as config.json names them."""
     found: Mapping[str, str] = _lists()["genai"]["architectures"]
@@ -47,7 +53,7 @@ def export_blocker(model_type: str, task: str) -> str:
     known = next((facts for name, facts in FACTS.items() if name == task), None)
     if known is None:
         return f"task {task}: a conversion of a checkpoint is for {', '.join((*FACTS, WRITES))} today"
-    if model_type in model_types()[known.export]:
+    if model_type in model_types()[known.export] or model_type in torch_types():
         return ""
     return f"model type {model_type[:64]!r}: the exporter does not know it for {task}"
 

@@ -26,10 +26,9 @@ def export(
     from optimum.exporters.onnx import main_export
 
     del say
-    missing = _missing(checkpoint, loader, unneeded) if loader else []
+    missing = missing_weights(checkpoint, loader, unneeded) if loader else ""
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ValueError(f"the weights lack {missing[0]}{more}, which config.json asks for")
+        raise ValueError(missing)
     main_export(
         checkpoint,
         output=out,
@@ -43,11 +42,15 @@ def export(
     return {}
 
 
-def _missing(checkpoint: str, loader: str, unneeded: str) -> list[str]:
-    """Names of the tensors that transformers would fill at random with no more than a warning."""
+def missing_weights(checkpoint: str, loader: str, unneeded: str) -> str:
+    """What transformers would fill at random with no more than a warning, in words; "" if nothing."""
     import transformers
 
     _, loading = getattr(transformers, loader).from_pretrained(
         checkpoint, output_loading_info=True, trust_remote_code=False
     )
-    return sorted(name for name in loading["missing_keys"] if not unneeded or unneeded not in name)
+    missing = sorted(name for name in loading["missing_keys"] if not unneeded or unneeded not in name)
+    if not missing:
+        return ""
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"the weights lack {missing[0]}{more}, which config.json asks for"
