@@ -76,6 +76,11 @@ def test_a_bad_variable_is_refused_by_name(name: str, value: str, named: str) ->
         load_config(None, {name: value})
 
 
+@pytest.mark.parametrize("name", ["EDGERT_CACHE", "EDGERT_TORCH_INDEX", "EDGERT_EXPORT_APART"])
+def test_variables_of_the_workstation_are_no_settings(name: str) -> None:
+    assert load_config(None, {name: ""}) == load_config(None, {name: "x"}) == load_config(None, {})
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml"):
         load_config(tmp_path / "none.toml", {})
