@@ -14,13 +14,12 @@ import time
 from pathlib import Path
 
 from smpclient import SMPClient
-from smpclient.transport.serial import Auto, BufferParams, SMPSerialTransport
+from smpclient.transport.serial import Auto, BufferSize, SMPSerialTransport
 
 
 async def upload(device: str, data: bytes, buffer_bytes: int) -> float:
     """Seconds from the first byte to the last answer."""
-    lines = BufferParams(line_length=128, line_buffers=max(1, buffer_bytes // 128))
-    transport = SMPSerialTransport(lines if buffer_bytes else Auto())
+    transport = SMPSerialTransport(BufferSize(buffer_bytes) if buffer_bytes else Auto())
     async with SMPClient(transport, device, 10.0) as client:
         begun_s = time.perf_counter()
         async for _ in client.upload_file(data, "/files/bench.bin", timeout_s=20.0):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from firmware_bridge.flash.engine import Told
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_IMAGE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -38,14 +39,28 @@ class FlashCommand(click.Command):
 @click.command(cls=FlashCommand)
 @click.argument("bundle", type=_FILE, required=False)
 @click.option("--to", "target", required=True, metavar="TARGET", help="serial:, socket://, udp://, ssh:// or dir: URL.")
-@click.option("--mcu", "image", type=_FILE, help="Firmware for a microcontroller, instead of a bundle.")
+@click.option("--mcu", "image", type=_IMAGE, help="Firmware for a microcontroller, instead of a bundle.")
 @click.option("--via", type=click.Choice(["smp", "esptool"]), default="smp", show_default=True, help="With --mcu.")
 @click.option("--address", default="0x0", show_default=True, help="With --via esptool: where the image begins.")
 @click.option("--as", "name", metavar="PATH", help="With --mcu: put the file there, in the board's file system.")
 @click.option("--trust", type=_FOLDER, default="/etc/edgert/trust", show_default=True, help="For dir: its keys.")
 @click.option("--allow-dev", is_flag=True, help="For dir: take what is signed for development, too.")
-@click.option("--confirm", type=click.Choice(["auto", "manual"]), default="auto", show_default=True)
-@click.option("--wait", "limit_s", type=click.FloatRange(0), default=300.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--confirm",
+    type=click.Choice(["auto", "manual"]),
+    default="auto",
+    show_default=True,
+    help="Wait until the board has kept it, or leave it on trial.",
+)
+@click.option(
+    "--wait",
+    "limit_s",
+    type=click.FloatRange(0),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the board's decision.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what it would cost.")
 @click.option("--resume", is_flag=True, help="Nothing more than without: what has come is never sent again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for machines.")
@@ -69,8 +84,8 @@ def flash(
     Exits with 0 done, 1 used wrongly, 2 refused, 3 link lost (run it again), 4 tried and rolled back, 5 busy.
 
     \b
-    edgert flash intents-1.1.0.edgert --to 'serial:/dev/ttyUSB0?fast=921600'
-    edgert flash intents-1.1.0.edgert --to ssh://pi@board.local/var/lib/edgert
+    edgert flash home-intents-minilm-1.1.0.edgert --to 'serial:/dev/ttyUSB0?fast=921600'
+    edgert flash home-intents-minilm-1.1.0.edgert --to ssh://pi@board.local/var/lib/edgert
     edgert flash --mcu zephyr.signed.bin --to serial:/dev/ttyACM0
     """
     from firmware_bridge.flash.engine import exit_code
@@ -78,6 +93,8 @@ def flash(
     try:
         if (bundle is None) == (image is None):
             raise UsageError("what is to be flashed? Give a BUNDLE, or --mcu IMAGE")
+        if image is not None and not image.is_file():
+            raise UsageError(f"there is no file {image}")
         if bundle is not None:
             _flash_bundle(bundle, target, trust, allow_dev, confirm, limit_s, dry_run, as_json)
         elif via == "esptool":

@@ -28,7 +28,7 @@ from firmware_bridge.smp.client_image import (
 
 End = Literal["confirmed", "on_trial", "uploaded", "present"]
 _AGAIN_S = 0.5
-_STALE_S = 0.3
+_BOOT_S = 1.0  # nobody listens meanwhile, and what is sent to a booting board may stop its port
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class SmpBoard:
         mark_for_test(self._client, image.hash)
         self._client.reset()
         slot = self._after_restart(image, number)
-        if not slot.active:
+        if slot is None or not slot.active:
             raise RolledBack(f"firmware {image.version} did not start: {before} runs again")
         if manual:
             return self._report("on_trial", image, before, begun_s)
@@ -114,15 +114,15 @@ class SmpBoard:
         upload_file(self._client, data, name, progress, self._baud)
         return self._report("uploaded", FirmwareImage(data, name, b""), "", begun_s)
 
-    def _after_restart(self, image: FirmwareImage, number: int) -> ImageSlot:
-        """The slot of the image once the board answers again."""
-        time.sleep(_STALE_S)
+    def _after_restart(self, image: FirmwareImage, number: int) -> ImageSlot | None:
+        """The slot of the image once the board answers again; None: its loader has thrown it away."""
+        time.sleep(_BOOT_S)
         end_s = time.monotonic() + self._restart_s
         while True:
             try:
                 slots = self._slots(number)
                 found = next((slot for slot in slots if slot.hash == image.hash), None)
-                if found is not None and not found.pending:
+                if slots and (found is None or not found.pending):
                     return found
             except (LinkLost, PeerRefused):
                 self._reconnect()

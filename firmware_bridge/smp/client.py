@@ -21,6 +21,7 @@ OS_GROUP = 0
 ECHO, RESET, PARAMS = 0, 5, 6
 CONSOLE_OVERHEAD_BYTES = 4  # Zephyr's `buf_size` counts the length and the CRC of a console packet, too
 UNKNOWN_BUFFER_BYTES = 256  # of a server that does not tell; Zephyr's default is 384
+MOST_DATAGRAM_BYTES = 1400  # Zephyr cuts off what is longer than a packet on Ethernet, whatever its buffers are
 _MOST_ANSWER_BYTES = 70000
 _SEQUENCES = 256
 
@@ -246,7 +247,8 @@ class Client:
         if not isinstance(size, int) or not isinstance(count, int) or size < 64 or count < 1:
             return Params()
         overhead = CONSOLE_OVERHEAD_BYTES if self.channel.framing.name == "console" else 0
-        return Params(min(size, 65535) - overhead, min(count, _SEQUENCES // 4))
+        most = MOST_DATAGRAM_BYTES if self.channel.framing.name == "datagram" else 65535
+        return Params(min(size - overhead, most), min(count, _SEQUENCES // 4))
 
 
 def numbered(message: Message, sequence: int) -> Message:

@@ -20,6 +20,7 @@ from tests.firmware_bridge.flashers.zephyr_builds import qemu
 _FLASH_END = 0x10000000  # behind it are registers that only a programmer sets
 _CHUNK = 1024
 _START_S = 10.0
+BOOT_S = 1.5
 
 
 def segments(file: Path) -> Iterator[tuple[int, bytes]]:
@@ -58,9 +59,10 @@ class Microbit:
         """Let it run. The console must be connected by now: the port stands still when it speaks to nobody."""
         self._ask("cont")
 
-    def reset(self) -> None:
-        """The power goes and comes."""
+    def reset(self, boot_s: float = BOOT_S) -> None:
+        """The power goes and comes. What is sent to it while it boots would stop its port for good."""
         self._ask("system_reset")
+        time.sleep(boot_s)
 
     def close(self) -> None:
         """Take it away."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import struct
 from collections.abc import Iterator
 
@@ -14,10 +15,11 @@ from firmware_bridge.errors import RolledBack
 from firmware_bridge.flashers.mcuboot import FirmwareImage, read_image
 from firmware_bridge.flashers.smp import SmpBoard
 from firmware_bridge.link import open_link, read_address
-from firmware_bridge.smp.client_image import ImageSlot, upload_image
+from firmware_bridge.smp.client_image import ImageSlot, mark_for_test, upload_image
 from tests.firmware_bridge.flashers.microbit import Microbit
 from tests.firmware_bridge.flashers.zephyr_builds import firmware
 
+RESETS = int(os.environ.get("RESETS", "40"))
 IN_QEMU = pytest.mark.skipif(not os.environ.get("QEMU"), reason="takes minutes: set QEMU=1")
 
 
@@ -102,6 +104,23 @@ def test_a_power_cut_in_the_upload_leaves_what_ran(microbit: Microbit, board: Sm
     microbit.reset()
     assert running(board).version == "0.0.0"
     assert board.flash(image).end == "confirmed"
+
+
+@IN_QEMU
+def test_no_reset_at_any_moment_of_a_swap_costs_an_image(
+    microbit: Microbit, board: SmpBoard, image: FirmwareImage
+) -> None:
+    upload_image(board._client, image.data)
+    dice, ran = random.Random(5), set[str]()
+    for _ in range(RESETS):
+        slots = board._slots(0)
+        assert len(slots) == 2
+        ran |= {slot.version for slot in slots if slot.active}
+        mark_for_test(board._client, next(slot for slot in slots if not slot.active).hash)
+        for _ in range(dice.randint(1, 3)):
+            microbit.reset(dice.uniform(0.0, 0.9))
+        microbit.reset()
+    assert ran == {"0.0.0", "1.2.3"}
 
 
 def bad_images() -> dict[str, bytes]:

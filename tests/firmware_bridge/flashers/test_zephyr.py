@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,12 +13,13 @@ from firmware_bridge.errors import NotThere
 from firmware_bridge.flash.engine import flash
 from firmware_bridge.flash.opened import Ways, open_target
 from firmware_bridge.flashers.smp import SmpBoard
-from firmware_bridge.link import open_link, read_address
+from firmware_bridge.link import SMP_UDP_PORT, open_link, read_address
 from firmware_bridge.smp.client import Channel, Client, framing_named
 from firmware_bridge.smp.client_image import read_slots
 from tests.edge_runtime.bundle.signed import TRUST
 from tests.firmware_bridge.flash.boards import make_bundle, noise
 from tests.firmware_bridge.flashers.zephyr_builds import facts, zephyr
+from tests.served import EDGERT
 
 pytest.importorskip("serial", reason="pyserial is not installed (pip install 'edgert[flash]')")
 
@@ -61,6 +65,28 @@ def test_a_file_arrives_even_where_bursts_are_dropped(build: str, tmp_path: Path
         board.put_file(noise(6000, 3), "/lfs1/model.bin", there.append)  # its hash is compared there
         assert there[-1] == 6000
         board.close()
+
+
+def test_a_file_arrives_over_udp(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("0.0.0.0", SMP_UDP_PORT))
+        except OSError:
+            pytest.skip(f"UDP port {SMP_UDP_PORT}, the only one of this server, is in use")
+    with zephyr("udp", tmp_path):
+        board = SmpBoard(read_address("udp://127.0.0.1"), open_link)
+        assert board.put_file(noise(6000, 3), "/lfs1/model.bin").image_bytes == 6000
+        board.close()
+
+
+def test_the_command_puts_a_file_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "model.bin"
+    file.write_bytes(noise(3000, 5))
+    with zephyr("serial_fs", tmp_path) as device:
+        command = [*EDGERT, "flash", "--mcu", str(file), "--as", "/lfs1/m.bin", "--to", f"serial:{device}", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["end"] == "uploaded"
 
 
 def test_a_board_without_an_image_group_refuses_bundles_in_words(tmp_path: Path) -> None:
