@@ -6,6 +6,7 @@ PARITY_FUZZ ?= 1000000
 MINUTES ?= 120
 POWER_CUTS ?= 10000
 KILLS ?= 500
+FAULTY_UPLOADS ?= 1000
 ALLOW_CUDA ?=
 PYTEST_ARGS ?=
 
@@ -21,7 +22,7 @@ SETUP = $(PYTHON) tools/setup_venv.py $(if $(TORCH_INDEX),--torch-index '$(TORCH
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint bench parity faults soak recipes fuzz powercut clean distclean venv debian-packages
+.PHONY: help demo test lint bench parity faults soak recipes fuzz powercut linkfaults clean distclean venv debian-packages
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,9 @@ fuzz: venv  ## a million hostile messages, a million SMP frames, a hundred thous
 	$(BIN)/python -m tests.edge_runtime.bundle.container.fuzz_container 100000
 	$(BIN)/python -m tests.firmware_bridge.smp.fuzz_frames 1000000
 
+linkfaults: venv  ## bundles over damaged cables: no wrong byte, little sent twice
+	$(BIN)/python -m tests.firmware_bridge.flash.link_faults $(FAULTY_UPLOADS)
+
 powercut: venv debian-packages  ## the store of a board cut off at every step, and daemons killed in it
 	POWER_CUTS=$(POWER_CUTS) KILLS=$(KILLS) $(BIN)/python -m pytest --timeout 3600 \
 	  tests/edge_runtime/bundle/store/test_power_cut.py tests/edge_runtime/test_daemon_store.py $(PYTEST_ARGS)
@@ -95,6 +99,8 @@ debian-packages:
 	command -v qemu-aarch64 >/dev/null || missing="$$missing qemu-user"; \
 	command -v mmdebstrap >/dev/null || missing="$$missing mmdebstrap"; \
 	command -v gcc >/dev/null || missing="$$missing gcc"; \
+	[ "$$(uname -m)" != x86_64 ] || [ -e /lib/ld-linux.so.2 ] || missing="$$missing libc6-i386"; \
+	[ "$$(uname -m)" != x86_64 ] || ls /usr/lib32/libgcc_s.so.1 >/dev/null 2>&1 || missing="$$missing lib32gcc-s1"; \
 	[ -f /usr/include/stdio.h ] || missing="$$missing libc6-dev"; \
 	[ -f /usr/share/unicode/UnicodeData.txt ] || missing="$$missing unicode-data"; \
 	PATH="$$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || missing="$$missing iproute2"; \

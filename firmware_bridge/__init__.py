@@ -1,5 +1,10 @@
-"""Where the cable is: what travels between this machine and a microcontroller.
+"""Where the cable is: what travels between this machine, a board, and a microcontroller.
 
-Here now: `framing`, the byte formats of a serial line (text lines, SMP console frames, COBS frames),
-pure code without I/O. Nothing in this package opens a port yet.
+| what | does |
+|---|---|
+| `framing.py` | the byte formats of a serial line, pure |
+| `link.py`, `serial_link.py`, `pipe_link.py`, `loopback.py` | links: bytes both ways, real ones and the fake |
+| `smp/` | Zephyr's management protocol, the answering and the asking side |
+| `flash/` | a bundle to a board, over whatever leads there |
+| `flashers/` | firmware to microcontrollers |
 """
