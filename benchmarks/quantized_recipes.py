@@ -21,7 +21,8 @@ from pathlib import Path
 from benchmarks.quantizing_peers import PEERS, CannotQuantize
 from benchmarks.table import show
 from edgert_tools.cache import work_folder
-from edgert_tools.convert import FLOAT, Conversion, kind_of, lock_of_recipe
+from edgert_tools.conversion import FLOAT, Conversion
+from edgert_tools.convert import kind_of, lock_of_recipe
 from edgert_tools.evaluate import EmbedQuality, Quality
 from edgert_tools.graph import keep_outputs, load_graph, save_graph
 from edgert_tools.head import Head, attach_head

@@ -208,7 +208,7 @@ def test_labels_that_the_model_does_not_have_are_refused(classifier_folder: Path
 def test_labels_are_compared_before_the_export(
     classifier_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgert_tools.convert.export_encoder", None)  # calling it would be a TypeError
+    monkeypatch.setattr("edgert_tools.conversion.export_encoder", None)  # calling it would be a TypeError
     data = checkpoints.write_texts(tmp_path / "labelled.tsv", ("dark", "purple"))
     with pytest.raises(UsageError, match="'purple'"):
         converted(classifier_folder, tmp_path / "b", data)

@@ -73,7 +73,7 @@ def test_what_is_right_is_counted_where_the_data_says_it(tmp_path: Path) -> None
 def test_entities_that_the_model_does_not_have_are_refused_before_the_export(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgert_tools.convert.export_encoder", None)  # calling it would be a TypeError
+    monkeypatch.setattr("edgert_tools.conversion.export_encoder", None)  # calling it would be a TypeError
     source = write_asked_checkpoint(tmp_path / "source", "token-classify")
     row = {"text": "the kitchen", "entities": [{"start": 4, "end": 11, "label": "PLACE"}]}
     (tmp_path / "own.jsonl").write_text("\n".join([json.dumps(row)] * 20))

@@ -16,7 +16,7 @@ from edge_runtime.bundle.variants import for_targets
 from edge_runtime.engine.processor import targets_of
 from edge_runtime.pipeline import open_pipeline
 from edge_runtime.selftest import run_golden
-from edgert_tools import convert as convert_module
+from edgert_tools import conversion
 from edgert_tools.arm import measuring, programs
 from edgert_tools.arm.boards import emulated_board
 from edgert_tools.arm.measuring import Requests
@@ -60,7 +60,7 @@ def told_speeds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     def watch(original: Path, folders: Mapping[str, Path], texts: Sequence[str]) -> Mapping[str, Speed]:
         return {name: Speed(1, 9, 1.0, 1.0 / ratios[name], ratios[name]) for name in folders}
 
-    monkeypatch.setattr(convert_module, "time_by_turns", watch)
+    monkeypatch.setattr(conversion, "time_by_turns", watch)
     return ratios
 
 
@@ -107,7 +107,7 @@ def test_boards_of_two_kinds_get_a_form_each_in_one_bundle(
         assert {"input_ids", "attention_mask"} <= set(requests.rows[0])
         return figures(counts)
 
-    monkeypatch.setattr(convert_module, "check_programs", lambda: None)
+    monkeypatch.setattr("edgert_tools.convert.check_programs", lambda: None)
     monkeypatch.setattr(targets_module, "on_boards", count)
     monkeypatch.setattr(measuring, "qemu_version", lambda: (7, 2, 22))
     told_speeds["static-s8-smooth"] = 0.4  # here; not a target

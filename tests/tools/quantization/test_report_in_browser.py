@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgert_tools import convert as convert_module
+from edgert_tools import conversion
 from edgert_tools.convert import convert
 from edgert_tools.settings import Options
 from edgert_tools.timing import Speed
@@ -51,7 +51,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGERT_CACHE", str(work / "cache"))
-        patch.setattr(convert_module, "time_by_turns", watch)
+        patch.setattr(conversion, "time_by_turns", watch)
         texts = checkpoints.write_texts(work / ("texts.tsv" if labels else "texts.txt"), labels)
         options = Options(schemes=tuple(SPEEDS), search=True)
         convert(str(folder), work / "bundle", options, data=texts, say=lambda line: None)

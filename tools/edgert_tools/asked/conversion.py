@@ -15,7 +15,7 @@ from edgert_tools.asked.questions import load_questions
 from edgert_tools.asked.taught import head_labels, taught_of
 from edgert_tools.asked.tuning import tuned
 from edgert_tools.checkpoint import asked_spec
-from edgert_tools.convert import FLOAT, Conversion
+from edgert_tools.conversion import FLOAT, Conversion
 from edgert_tools.evaluate import Quality
 from edgert_tools.existing.examples import golden_question
 from edgert_tools.pack import GOLDEN
