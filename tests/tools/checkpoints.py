@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests import tiny
 
 if TYPE_CHECKING:
-    from edgert_tools.convert import ConvertResult
+    from edgert_tools.convert_result import ConvertResult
 
 WORDS = len(tiny.SPECIALS) + len(tiny.WORDS)
 LABELS = ("dark", "dim", "bright")

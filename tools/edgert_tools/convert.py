@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge_runtime.bundle.manifest import Manifest, sha256_of
 from edge_runtime.errors import UsageError
@@ -15,6 +13,7 @@ from edgert_tools.arm.programs import check_programs
 from edgert_tools.cache import work_folder
 from edgert_tools.checkpoint import Checkpoint, settings_sha256
 from edgert_tools.conversion import Conversion
+from edgert_tools.convert_result import ConvertResult
 from edgert_tools.export.lock import read_lock
 from edgert_tools.generation.source import is_decoder_folder
 from edgert_tools.machine import require_modules, tool_versions
@@ -22,29 +21,12 @@ from edgert_tools.pack import check_target, install, made_with
 from edgert_tools.progress import Say, Steps, to_stderr
 from edgert_tools.quantization.targets import for_targets
 from edgert_tools.recipe import Recipe, find_recipe, read_recipe
-from edgert_tools.report import Report
 from edgert_tools.settings import Options, check_positions, from_checkpoint, from_recipe
 from edgert_tools.source import open_recipe_source, open_source
 from edgert_tools.text_tasks import ASKED
 
-if TYPE_CHECKING:
-    from edgert_tools.existing.report import GraphReport
-    from edgert_tools.generation.report import DecoderReport
-    from edgert_tools.speech.report import SpeechReport
-
 _NEEDED = ("torch", "transformers", "optimum.onnxruntime", "onnx", "onnx_ir", "tokenizers", "sklearn", "hassil", "tqdm")
 _NO_OPTIONS = Options()
-
-
-@dataclass(frozen=True)
-class ConvertResult:
-    """A bundle that is in its place. `up_to_date`: it was there already, nothing was done (and `report` is None)."""
-
-    folder: Path
-    manifest: Manifest
-    up_to_date: bool
-    report: Report | GraphReport | SpeechReport | DecoderReport | None
-    seconds: float
 
 
 def convert(

@@ -16,7 +16,8 @@ from edge_runtime.bundle.manifest import read_bundle
 from edge_runtime.errors import BudgetMissed, SourceUnavailable, UnsupportedModel, UsageError
 from edge_runtime.model import open_model
 from edge_runtime.tokenizer import open_tokenizer
-from edgert_tools.convert import ConvertResult, convert
+from edgert_tools.convert import convert
+from edgert_tools.convert_result import ConvertResult
 from edgert_tools.generation import convert as decoder_convert
 from edgert_tools.generation.convert import takes
 from edgert_tools.generation.decoder import Decoder

@@ -11,7 +11,7 @@ import click
 from edgert_tools.commands import options
 
 if TYPE_CHECKING:
-    from edgert_tools.convert import ConvertResult
+    from edgert_tools.convert_result import ConvertResult
 
 TASKS = (
     *("embed", "classify", "token-classify", "question-answer", "rerank", "zero-shot"),

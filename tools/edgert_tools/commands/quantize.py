@@ -14,7 +14,7 @@ from edgert_tools.commands import options
 from edgert_tools.commands.convert import in_words, plain
 
 if TYPE_CHECKING:
-    from edgert_tools.convert import ConvertResult
+    from edgert_tools.convert_result import ConvertResult
 
 
 @click.command()

@@ -15,6 +15,7 @@ from edge_runtime.bundle.manifest import Source, TaskSpec, sha256_of
 from edge_runtime.errors import SourceUnavailable, UsageError
 from edge_runtime.model import KINDS
 from edgert_tools.cache import work_folder
+from edgert_tools.convert_result import ConvertResult
 from edgert_tools.existing.checks import GraphFacts, check_graph
 from edgert_tools.existing.examples import Examples, load_examples
 from edgert_tools.existing.job import GraphJob, run_graph_job
@@ -30,7 +31,6 @@ from edgert_tools.recipe import recipe_file, recipe_folder
 from edgert_tools.settings import plain_name
 
 if TYPE_CHECKING:
-    from edgert_tools.convert import ConvertResult
     from edgert_tools.settings import Options
 
 
@@ -109,7 +109,6 @@ def convert_existing(
     Raises:
         UsageError, SourceUnavailable, UnsupportedModel: with cause and remedy; nothing is written.
     """
-    from edgert_tools.convert import ConvertResult
 
     start, out = time.perf_counter(), out.absolute()
     require_modules(["onnx"])

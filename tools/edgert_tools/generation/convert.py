@@ -16,6 +16,7 @@ from edge_runtime.bundle.manifest import Manifest, Source, sha256_of
 from edge_runtime.errors import BudgetMissed, SourceUnavailable, UnsupportedModel, UsageError
 from edge_runtime.tokenizer import open_tokenizer
 from edgert_tools.cache import work_folder
+from edgert_tools.convert_result import ConvertResult
 from edgert_tools.export.genai import GRAPH, WEIGHTS_FILE, Exporter, genai_exporter
 from edgert_tools.export.lock import read_lock
 from edgert_tools.export.operators import check_operators
@@ -63,7 +64,6 @@ from edgert_tools.settings import plain_name
 from edgert_tools.tokenizer_file import tokenizer_file
 
 if TYPE_CHECKING:
-    from edgert_tools.convert import ConvertResult
     from edgert_tools.settings import Options
 
 FLOAT, JUDGED = "float32", "judged.onnx"
@@ -114,7 +114,6 @@ def convert_decoder(
         BudgetMissed: no form is near enough to float; nothing is written.
         UsageError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer, EnvironmentFailed: with cause and remedy.
     """
-    from edgert_tools.convert import ConvertResult
 
     start, out = time.perf_counter(), out.absolute()
     _require(options)

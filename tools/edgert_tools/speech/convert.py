@@ -15,6 +15,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.model import open_model
 from edgert_tools.cache import work_folder
 from edgert_tools.checkpoint import settings_sha256
+from edgert_tools.convert_result import ConvertResult
 from edgert_tools.licence import text_of_licence
 from edgert_tools.machine import machine, require_modules, tool_versions
 from edgert_tools.pack import check_target, install, made_with
@@ -36,7 +37,6 @@ from edgert_tools.speech.words import words_of
 from edgert_tools.tokenizer_file import tokenizer_file
 
 if TYPE_CHECKING:
-    from edgert_tools.convert import ConvertResult
     from edgert_tools.settings import Options
 
 FLOAT = "float32"
@@ -77,7 +77,6 @@ def convert_speech(
         UsageError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer: with cause and remedy; nothing is
             written.
     """
-    from edgert_tools.convert import ConvertResult
 
     start, out = time.perf_counter(), out.absolute()
     _require(data, options)
