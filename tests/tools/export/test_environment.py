@@ -183,6 +183,8 @@ def test_ctrl_c_while_it_is_made_ends_pip_and_leaves_nothing(tmp_path: Path, own
     (package / "__init__.py").write_text("")
     (package / "__main__.py").write_text(SLOW_PIP.format(mark=str(mark)))
     program = (
+        # Whoever runs the tests in the background may have made Ctrl-C a signal that is ignored.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from edgert_tools.export.environment import environment\n"
         "from edgert_tools.export.lock import Lock\n"
         "with environment(Lock('tiny', 'idna==3.20 --hash=sha256:00\\n'), print): pass\n"
