@@ -16,6 +16,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.quantizing_peers import PEERS, CannotQuantize
@@ -28,8 +29,7 @@ from edgert_tools.graph import keep_outputs, load_graph, save_graph
 from edgert_tools.head import Head, attach_head
 from edgert_tools.pack import MODEL, pack_model
 from edgert_tools.progress import Say, Steps, to_stderr
-from edgert_tools.quantization.outcome import Outcome
-from edgert_tools.recipe import Recipe, find_recipe
+from edgert_tools.recipe import QuantizeRecipe, find_recipe
 from edgert_tools.source import open_recipe_source
 from edgert_tools.text_tasks import FACTS, TextTaskName
 
@@ -45,6 +45,7 @@ RECIPES = (
 )
 OTHERS = ("optimum default", "olive default")
 SCHEMES = ("dynamic-s8", "dynamic-s8-smooth", "static-s8-smooth", "mixed-50", "nbits8-b32")
+PLAIN = "plain"
 _ROUNDING = 5e-5
 Rows = list[dict[str, object]]
 
@@ -74,57 +75,24 @@ def against_peers(name: str, schemes: Sequence[str], missing: list[str]) -> Rows
     assert recipe.source is not None
     to_stderr(f"{name}:")
     checkpoint = open_recipe_source(recipe.source, to_stderr)
-    recipe = dataclasses.replace(recipe, quantize=dataclasses.replace(recipe.quantize, candidates=tuple(schemes)))
+    # The schemes decide whether texts are kept to calibrate on.
+    recipe = dataclasses.replace(recipe, quantize=QuantizeRecipe(tuple(schemes)))
     with work_folder() as work:
-        kind = _against(kind_of(recipe))
-        conversion = kind(recipe, checkpoint, lock_of_recipe(recipe, checkpoint, None), None, work, Steps(7, to_stderr))
-        try:
-            conversion.run()
-        except _Seen as seen:
-            missing += [f"{name}, {form}: {why}" for form, why in seen.failed.items()]
-            return _rows(recipe, seen)
-    raise AssertionError("a conversion that ends is none of a benchmark")
+        kind = _keeping_plain(kind_of(recipe))
+        conversion = kind(recipe, checkpoint, lock_of_recipe(recipe, checkpoint, None), None, work, Steps(5, to_stderr))
+        conversion.prepare()
+        seen, failed = _judged(conversion, schemes)
+    missing += [f"{name}, {form}: {why}" for form, why in failed.items()]
+    return _rows(name, seen)
 
 
-class _Seen(Exception):
-    """All forms of a recipe were judged and timed: by form its megabytes, quality and speed; or why it is missing."""
+def _keeping_plain(kind: type[Conversion]) -> type[Conversion]:
+    """The conversion of this kind, which also leaves the exporter's graph, with the head, in `work/plain`."""
 
-    def __init__(
-        self,
-        megabytes: Mapping[str, float],
-        qualities: Mapping[str, Quality],
-        speeds: Mapping[str, float],
-        failed: Mapping[str, str],
-    ) -> None:
-        super().__init__("judged")
-        self.megabytes, self.qualities, self.speeds, self.failed = megabytes, qualities, speeds, failed
-
-
-def _against(kind: type[Conversion]) -> type[Conversion]:
-    """The conversion of this kind, which ends when all forms are judged."""
-
-    class Against(kind):  # type: ignore[misc,valid-type]
-        def _first(self, note: Say) -> Outcome:
-            return self._search(note)
-
-        def _search(self, note: Say) -> Outcome:
-            folders: dict[str, Path] = {}
-            qualities: dict[str, Quality] = {}
-            failed: dict[str, str] = {}
-            for form in (*self.recipe.quantize.candidates, *OTHERS):
-                to_stderr(f"  {form}")
-                try:
-                    folders[form] = self._made(form)
-                    qualities[form] = self._judge(form, folders[form])
-                except CannotQuantize as error:
-                    failed[form] = str(error)
-            timed = self._stopwatch(self.work / FLOAT, folders, self.texts.texts)
-            megabytes = {form: (folder / MODEL).stat().st_size / 1e6 for form, folder in folders.items()}
-            raise _Seen(megabytes, qualities, {form: speed.ratio for form, speed in timed.items()}, failed)
-
+    class KeepingPlain(kind):  # type: ignore[misc,valid-type]
         def _exported(self, task: TextTaskName, note: Say) -> Path:
             exported: Path = super()._exported(task, note)
-            model, plain = load_graph(exported), self._folder("plain")
+            model, plain = load_graph(exported), self.folder(PLAIN)
             keep_outputs(model, len(FACTS[task].outputs))
             save_graph(model, plain / MODEL)
             shutil.copy(self.checkpoint.folder / "config.json", plain / "config.json")
@@ -132,41 +100,67 @@ def _against(kind: type[Conversion]) -> type[Conversion]:
 
         def _train(self, body: Path, note: Say) -> Head:
             head: Head = super()._train(body, note)
-            plain = self.work / "plain" / MODEL
+            plain = self.work / PLAIN / MODEL
             attach_head(plain, head, self.recipe.pooling, self.recipe.normalize, plain)
             return head
 
-        def _made(self, form: str) -> Path:
-            folder: Path = self._folder(form.replace(" ", "-"))
-            if form not in OTHERS:
-                self._make(form, folder)
-                return folder
-            source = self.work / "plain"
-            shutil.move(PEERS[form](source, self._folder(f"by-{folder.name}")), folder / MODEL)
-            pack_model(folder, "dynamic-s8", self.parts)  # what both make by default, too
-            return folder
-
-    return Against
+    return KeepingPlain
 
 
-def _rows(recipe: Recipe, seen: _Seen) -> Rows:
+@dataclass(frozen=True)
+class Seen:
+    """One form of a recipe: its size, how good it is, and how many times float's speed it has."""
+
+    megabytes: float
+    quality: Quality
+    speed: float
+
+
+def _judged(conversion: Conversion, schemes: Sequence[str]) -> tuple[dict[str, Seen], dict[str, str]]:
+    """Each form judged and timed; and why the others could not be made."""
+    folders: dict[str, Path] = {}
+    failed: dict[str, str] = {}
+    for form in (*schemes, *OTHERS):
+        to_stderr(f"  {form}")
+        try:
+            folders[form] = _made(conversion, form)
+        except CannotQuantize as error:
+            failed[form] = str(error)
+    qualities = {form: conversion.judge(form, folder) for form, folder in folders.items()}
+    speeds = conversion.stopwatch(conversion.work / FLOAT, folders, conversion.texts.texts)
+    return {
+        form: Seen((folder / MODEL).stat().st_size / 1e6, qualities[form], speeds[form].ratio)
+        for form, folder in folders.items()
+    }, failed
+
+
+def _made(conversion: Conversion, form: str) -> Path:
+    folder = conversion.folder(form.replace(" ", "-"))
+    if form not in OTHERS:
+        conversion.make(form, folder)
+        return folder
+    shutil.move(PEERS[form](conversion.work / PLAIN, conversion.folder(f"by-{folder.name}")), folder / MODEL)
+    pack_model(folder, "dynamic-s8", conversion.parts)  # what both make by default, too
+    return folder
+
+
+def _rows(name: str, seen: Mapping[str, Seen]) -> Rows:
     rows: Rows = []
-    for form, quality in seen.qualities.items():
-        score, what = score_of(quality)
-        peers = [one for one in OTHERS if one in seen.qualities and form not in OTHERS]
-        better = all(score > score_of(seen.qualities[one])[0] + _ROUNDING for one in peers)
+    peers = [seen[form] for form in OTHERS if form in seen]
+    for form, one in seen.items():
+        score, what = score_of(one.quality)
+        own = form not in OTHERS and bool(peers)
+        better = all(score > score_of(peer.quality)[0] + _ROUNDING for peer in peers)
         rows.append(
             {
-                "recipe": recipe.name,
+                "recipe": name,
                 "form": form,
-                "MB": seen.megabytes[form],
+                "MB": one.megabytes,
                 "score": f"{score:.4f} {what}",
-                "same as float": f"{same_as_float(quality):.4f}",
-                "speed over float": f"{seen.speeds[form]:.2f}x",
-                "better": ("yes" if better else "no") if peers else "",
-                "speed over peers": f"{min(seen.speeds[form] / seen.speeds[one] for one in peers):.2f}x"
-                if peers
-                else "",
+                "same as float": f"{same_as_float(one.quality):.4f}",
+                "speed over float": f"{one.speed:.2f}x",
+                "better": ("yes" if better else "no") if own else "",
+                "speed over peers": f"{min(one.speed / peer.speed for peer in peers):.2f}x" if own else "",
             }
         )
     return rows

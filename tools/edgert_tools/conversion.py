@@ -42,7 +42,7 @@ FLOAT = "float32"
 
 
 class Conversion:
-    """The state of one conversion; `run` is its order."""
+    """The state of one conversion; `run` is its order, `prepare` its first part."""
 
     def __init__(
         self,
@@ -62,6 +62,15 @@ class Conversion:
 
     def run(self) -> tuple[Report, Manifest]:
         """Leave the finished bundle in `work/bundle`."""
+        self.prepare()
+        policy = self.recipe.quantize.policy
+        with self.steps.step("int8, each scheme measured against float32") as note:
+            outcome = self._search(note) if self.targets or policy == "best" else self._first(note)
+        with self.steps.step("golden rows, report, bundle"):
+            return self._finish(outcome)
+
+    def prepare(self) -> None:
+        """Come as far as the float bundle in `work/float32` and its answers: int8 is made of one, held to the other."""
         steps = self.steps
         with steps.step("texts to judge on, tokenizer") as note:
             self.tokenizer = tokenizer_file(self.checkpoint, self.work)  # first: texts may have to be downloaded
@@ -69,7 +78,7 @@ class Conversion:
             self._check_labels()
             self.comparison = self._compare_tokenizer(note)
             self.rows = encode_rows(self.tokenizer, self.calibration, self.recipe.max_tokens)
-        self._prepare()
+        self._change_checkpoint()
         with steps.step("export to ONNX, float32") as note:
             body = self._export(note)
         if self.recipe.head is not None:
@@ -77,7 +86,7 @@ class Conversion:
                 head = self._train(body, note)
                 self.parts = self._parts(TaskSpec("classify", head.labels))
                 self.keep_float = attach_head(
-                    body / MODEL, head, self.recipe.pooling, self.recipe.normalize, self._folder(FLOAT) / MODEL
+                    body / MODEL, head, self.recipe.pooling, self.recipe.normalize, self.folder(FLOAT) / MODEL
                 )
         else:
             body.rename(self.work / FLOAT)
@@ -85,11 +94,6 @@ class Conversion:
         with steps.step(f"float32 answers on {len(self.texts.texts)} texts"):
             pack_model(self.work / FLOAT, FLOAT, self.parts)
             self._answer_original()
-        policy = self.recipe.quantize.policy
-        with steps.step("int8, each scheme measured against float32") as note:
-            outcome = self._search(note) if self.targets or policy == "best" else self._first(note)
-        with steps.step("golden rows, report, bundle"):
-            return self._finish(outcome)
 
     def _texts(self, note: Say) -> Texts:
         texts = load_texts(self.recipe, self.data, note)
@@ -101,7 +105,7 @@ class Conversion:
             note("left out for too few sentences: " + ", ".join(f"{name} ({n})" for name, n in texts.dropped))
         return texts
 
-    def _prepare(self) -> None:
+    def _change_checkpoint(self) -> None:
         """What has to be done to the checkpoint before it is exported."""
 
     def _answer_original(self) -> None:
@@ -122,7 +126,7 @@ class Conversion:
         model = load_graph(file)
         keep_outputs(model, len(FACTS[task].outputs))
         self.opset = opset_of(model)
-        body = self._folder("body")
+        body = self.folder("body")
         save_graph(model, body / MODEL)
         shutil.rmtree(self.work / "export")
         note(f"{(body / MODEL).stat().st_size / 1e6:.1f} MB, opset {self.opset}; {self.fusion}")
@@ -130,7 +134,7 @@ class Conversion:
 
     def _exported(self, task: TextTaskName, note: Say) -> Path:
         """The graph as the exporter writes it."""
-        return export_encoder(self.checkpoint, task, self._folder("export"), note)
+        return export_encoder(self.checkpoint, task, self.folder("export"), note)
 
     def _train(self, body: Path, note: Say) -> Head:
         assert self.recipe.head is not None
@@ -179,33 +183,33 @@ class Conversion:
             original=self.work / FLOAT,
             texts=self.texts.texts,
             budget=self.recipe.budget,
-            make=self._make,
-            judge=self._judge,
+            make=self.make,
+            judge=self.judge,
             peak=self._peak,
             targets=self.targets,
             count=on_texts(self.tokenizer, self.texts.texts, self.recipe.max_tokens, self.targets, note),
         )
-        return search(trial, self.recipe.quantize.candidates, self.kept, note, self._stopwatch)
+        return search(trial, self.recipe.quantize.candidates, self.kept, note, self.stopwatch)
 
     def _candidate(self, scheme: str) -> Candidate:
-        folder = self._folder(scheme)
-        self._make(scheme, folder)
+        folder = self.folder(scheme)
+        self.make(scheme, folder)
         size = (folder / MODEL).stat().st_size
         ratio = size / (self.work / FLOAT / MODEL).stat().st_size
-        quality = self._judge(scheme, folder)
-        speed = self._stopwatch(self.work / FLOAT, {scheme: folder}, self.texts.texts)[scheme]
+        quality = self.judge(scheme, folder)
+        speed = self.stopwatch(self.work / FLOAT, {scheme: folder}, self.texts.texts)[scheme]
         return Candidate(scheme, size, ratio, quality, speed, misses(quality, ratio, self.recipe.budget))
 
-    def _make(self, scheme: str, folder: Path) -> None:
+    def make(self, scheme: str, folder: Path) -> None:
         """Write the scheme's bundle into an empty folder."""
         quantize(self.work / FLOAT / MODEL, scheme, folder / MODEL, self.keep_float, self.rows)
         pack_model(folder, scheme, self.parts)
 
-    def _judge(self, scheme: str, folder: Path) -> Quality:
+    def judge(self, scheme: str, folder: Path) -> Quality:
         """The quality of a bundle on the texts, through the board's pipeline."""
         return self._compare(*values_of(open_pipeline(folder), self.texts.texts, scheme))
 
-    def _stopwatch(self, original: Path, folders: Mapping[str, Path], texts: Sequence[str]) -> Mapping[str, Speed]:
+    def stopwatch(self, original: Path, folders: Mapping[str, Path], texts: Sequence[str]) -> Mapping[str, Speed]:
         return time_by_turns(original, folders, texts)
 
     def _peak(self, folder: Path) -> int | None:
@@ -246,7 +250,7 @@ class Conversion:
         (bundle / "report.html").write_text(page(report), encoding="utf-8")
         return complete(bundle, sealed, measured(report, sealed.model.scheme), self.parts)
 
-    def _folder(self, name: str) -> Path:
+    def folder(self, name: str) -> Path:
         folder = self.work / name
         folder.mkdir()
         return folder

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from edge_runtime.bundle.manifest import Manifest, sha256_of
@@ -27,6 +29,27 @@ from edgert_tools.text_tasks import ASKED
 
 _NEEDED = ("torch", "transformers", "optimum.onnxruntime", "onnx", "onnx_ir", "tokenizers", "sklearn", "hassil", "tqdm")
 _NO_OPTIONS = Options()
+
+
+@dataclass(frozen=True)
+class _Special:
+    """Sources that are not encoders of text: what they are called, and the module that knows and converts them."""
+
+    words: str
+    module: str
+    function: str
+
+    def functions(self) -> tuple[Callable[[str, str | None], bool], Callable[..., ConvertResult]]:
+        """Whether it is for a source with this `--task`, and what converts it; imported on use."""
+        module = import_module(self.module)
+        return module.takes, getattr(module, self.function)
+
+
+_SPECIAL = (
+    _Special("an ONNX graph", "edgert_tools.existing.convert", "convert_existing"),
+    _Special("a speech model", "edgert_tools.speech.convert", "convert_speech"),
+    _Special("a model that writes", "edgert_tools.generation.convert", "convert_decoder"),
+)
 
 
 def convert(
@@ -56,23 +79,25 @@ def convert(
         BudgetMissed: no int8 candidate is good enough; nothing is written.
         UsageError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer, ArmUnavailable: with cause and remedy.
     """
-    from edgert_tools.existing.convert import convert_existing, takes  # it needs none of what is required below
+    for special in _SPECIAL:
+        takes, convert_it = special.functions()
+        if takes(source, options.task):
+            _refuse_search(options, targets, special.words)
+            return convert_it(source, out, options, data=data, force=force, replace=replace, say=say)
+    return _convert_encoder(source, out, options, data, targets, force=force, replace=force or replace, say=say)
 
-    if takes(source):
-        _refuse_search(options, targets, "an ONNX graph")
-        return convert_existing(source, out, options, data=data, force=force, replace=replace, say=say)
-    from edgert_tools.speech.convert import convert_speech
-    from edgert_tools.speech.convert import takes as is_speech
 
-    if is_speech(source):
-        _refuse_search(options, targets, "a speech model")
-        return convert_speech(source, out, options, data=data, force=force, replace=replace, say=say)
-    from edgert_tools.generation.convert import convert_decoder
-    from edgert_tools.generation.convert import takes as writes
-
-    if writes(source, options.task):
-        _refuse_search(options, targets, "a model that writes")
-        return convert_decoder(source, out, options, data=data, force=force, replace=replace, say=say)
+def _convert_encoder(
+    source: str,
+    out: Path,
+    options: Options,
+    data: Path | None,
+    targets: Sequence[str],
+    *,
+    force: bool,
+    replace: bool,
+    say: Say,
+) -> ConvertResult:
     start, out = time.perf_counter(), out.absolute()
     require_modules(_NEEDED)
     if targets:
@@ -87,11 +112,11 @@ def convert(
     known = None if force else _up_to_date(out, checkpoint, lock)
     if known is not None:
         return ConvertResult(out, known, True, None, time.perf_counter() - start)
-    check_target(out, force=force or replace)
+    check_target(out, force=replace)
     with work_folder() as work:
         conversion = kind_of(recipe)(recipe, checkpoint, lock, data, work, steps, targets)
         report, manifest = conversion.run()
-        install(work / "bundle", out, force=force or replace)
+        install(work / "bundle", out, force=replace)
         conversion.kept.clear()
     return ConvertResult(out, manifest, False, report, time.perf_counter() - start)
 

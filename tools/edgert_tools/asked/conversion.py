@@ -55,7 +55,7 @@ class AskedConversion(Conversion):
         if unknown:
             raise UsageError(f"label {unknown[0]!r} of the data is not one of the model's: {', '.join(sorted(known))}")
 
-    def _prepare(self) -> None:
+    def _change_checkpoint(self) -> None:
         """Train the recipe's head and layers, if there are any to train."""
         tune = self.recipe.tune
         if tune is None:
@@ -65,7 +65,7 @@ class AskedConversion(Conversion):
             taught = taught_of(lessons, open_tokenizer(self.tokenizer), limit)
             labels = head_labels(self.recipe.task, lessons)
             self.checkpoint = tuned(
-                self.checkpoint, taught, self.recipe.task, labels, tune, self._folder("trained"), note
+                self.checkpoint, taught, self.recipe.task, labels, tune, self.folder("trained"), note
             )
 
     def _plain_task(self) -> TaskSpec:
@@ -75,11 +75,11 @@ class AskedConversion(Conversion):
         asked, task = self.questions.asked, self.recipe.task
         self.original_answers = answers_of(open_model(self.work / FLOAT), task, asked, FLOAT)
 
-    def _judge(self, scheme: str, folder: Path) -> Quality:
+    def judge(self, scheme: str, folder: Path) -> Quality:
         asked, task = self.questions.asked, self.recipe.task
         return compare_answers(task, asked, self.original_answers, answers_of(open_model(folder), task, asked, scheme))
 
-    def _stopwatch(self, original: Path, folders: Mapping[str, Path], texts: Sequence[str]) -> Mapping[str, Speed]:
+    def stopwatch(self, original: Path, folders: Mapping[str, Path], texts: Sequence[str]) -> Mapping[str, Speed]:
         """One thread, by turns, a question at a time."""
         ordered = sorted(self.questions.asked, key=lambda one: one.characters)
         sample = [ordered[index * len(ordered) // _SAMPLE] for index in range(_SAMPLE)]

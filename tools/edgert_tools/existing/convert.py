@@ -80,7 +80,7 @@ def graph_recipe_of(source: str) -> Path | None:
     return file if file is not None and is_graph_recipe(file) else None
 
 
-def takes(source: str) -> bool:
+def takes(source: str, task: str | None = None) -> bool:  # whatever the task: the source tells
     """Whether `convert_existing` is for this SOURCE."""
     return source.endswith(".onnx") or graph_recipe_of(source) is not None
 

@@ -114,7 +114,6 @@ def convert_decoder(
         BudgetMissed: no form is near enough to float; nothing is written.
         UsageError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer, EnvironmentFailed: with cause and remedy.
     """
-
     start, out = time.perf_counter(), out.absolute()
     _require(options)
     steps = Steps(5, say)

@@ -50,7 +50,7 @@ def speech_recipe_of(source: str) -> Path | None:
     return file if file is not None and is_speech_recipe(file) else None
 
 
-def takes(source: str) -> bool:
+def takes(source: str, task: str | None = None) -> bool:  # whatever the task: the source tells
     """Whether `convert_speech` is for this SOURCE."""
     return speech_recipe_of(source) is not None or is_speech_folder(Path(source))
 
@@ -77,7 +77,6 @@ def convert_speech(
         UsageError, SourceUnavailable, UnsupportedModel, UnsupportedTokenizer: with cause and remedy; nothing is
             written.
     """
-
     start, out = time.perf_counter(), out.absolute()
     _require(data, options)
     steps = Steps(5, say)
