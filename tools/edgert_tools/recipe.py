@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from edge_runtime.bundle.manifest import NAME
-from edge_runtime.errors import RecipeError
-from edge_runtime.strict import decode
 from edgert_tools.quantization.scheme import PATTERNS, parse_scheme
+from edgert_tools.recipe_reading import DIGEST, check, read_toml, settings_digest
 from edgert_tools.text_tasks import TextTaskName
 
 DATASETS: dict[str, tuple[str, ...]] = {
@@ -33,7 +28,6 @@ SCHEMES = ("dynamic-s8", "nbits8-b32")  # tried without a recipe; quantization/s
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (_HERE / "recipes", _HERE.parents[1] / "models")  # in the wheel, in a checkout
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -149,8 +143,7 @@ class Recipe:
 
     def sha256(self) -> str:
         """Hex sha256 of all settings: equal only for conversions that must give the same bundle."""
-        plain = dataclasses.asdict(self)
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+        return settings_digest(self)
 
 
 def recipe_folder() -> Path:
@@ -188,32 +181,19 @@ def read_recipe(file: Path) -> Recipe:
     Raises:
         RecipeError: not TOML, an unknown or missing key, or a bad value; names the file and the key.
     """
-    try:
-        recipe = decode(Recipe, tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{file.name}: {error}") from error
-    if recipe.source is None:
-        raise RecipeError(f"{file.name}: source: missing")
-    if recipe.name != file.stem:
-        raise RecipeError(f"{file.name}: name: found {recipe.name!r}, expected the file's name {file.stem!r}")
-    problem = _problem(recipe)
-    if problem:
-        raise RecipeError(f"{file.name}: {problem}")
-    return recipe
+    return read_toml(Recipe, file, lambda recipe: {"source: missing": recipe.source is not None, **_checks(recipe)})
 
 
 def check_recipe(recipe: Recipe) -> Recipe:
     """The recipe itself, if its values make sense; for settings that come from the command line."""
-    problem = _problem(recipe)
-    if problem:
-        raise RecipeError(problem)
+    check(_checks(recipe))
     return recipe
 
 
-def _problem(recipe: Recipe) -> str | None:
-    """What is wrong, as `key: found, expected`; the kinds of the values are already right."""
+def _checks(recipe: Recipe) -> dict[str, bool]:
+    """What must hold, by what is said if it does not; the kinds of the values are already right."""
     budget, data = recipe.budget, recipe.evaluate.data
-    checks = {
+    return {
         f"name: {recipe.name!r} must be 1 to 64 of A-Z a-z 0-9 _ . -": bool(NAME.fullmatch(recipe.name)),
         f"max_tokens: {recipe.max_tokens} is not within 3 to 32768": 3 <= recipe.max_tokens <= 32768,
         f"max_texts: {recipe.max_texts} is not within 1 to 1024": 1 <= recipe.max_texts <= 1024,
@@ -238,7 +218,6 @@ def _problem(recipe: Recipe) -> str | None:
         **_trained_on_checks(recipe),
         **_tune_checks(recipe.tune),
     }
-    return next((problem for problem, holds in checks.items() if not holds), None)
 
 
 def _scheme_checks(candidates: tuple[str, ...]) -> dict[str, bool]:
@@ -255,9 +234,9 @@ def _source_checks(source: SourceRecipe | None) -> dict[str, bool]:
         return {}
     checks = {
         f"source.revision: {source.revision!r} is not a full commit, 40 hex digits": _COMMIT.fullmatch(source.revision),
-        "source.weights_sha256: is not 64 hex digits": _DIGEST.fullmatch(source.weights_sha256),
+        "source.weights_sha256: is not 64 hex digits": DIGEST.fullmatch(source.weights_sha256),
         "source.package.sha256: is not 64 hex digits": (
-            source.package is None or _DIGEST.fullmatch(source.package.sha256)
+            source.package is None or DIGEST.fullmatch(source.package.sha256)
         ),
     }
     return {problem: bool(holds) for problem, holds in checks.items()}

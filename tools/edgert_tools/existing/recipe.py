@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,15 +10,12 @@ from typing import Literal
 
 from edge_runtime.bundle.manifest import NAME, VoiceSpec
 from edge_runtime.bundle.picture_specs import DetectSpec, ImageSpec, OcrSpec
-from edge_runtime.errors import RecipeError
-from edge_runtime.strict import decode
-from edgert_tools.packages import PinnedPackage
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+from edgert_tools.packages import InPackage
+from edgert_tools.recipe_reading import DIGEST, read_toml, settings_digest
 
 
 @dataclass(frozen=True)
-class GraphSource:
+class GraphSource(InPackage):
     """An ONNX file inside a Python package.
 
     Attributes:
@@ -33,20 +26,12 @@ class GraphSource:
         megabytes: to download.
     """
 
-    package: str
-    version: str
-    sha256: str
     path: str
     file_sha256: str
     license: str
     model: str
     megabytes: int
     licence_path: str = ""
-
-    @property
-    def pinned(self) -> PinnedPackage:
-        """The wheel."""
-        return PinnedPackage(self.package, self.version, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -58,18 +43,10 @@ class PartSource:
 
 
 @dataclass(frozen=True)
-class LabelNames:
+class LabelNames(InPackage):
     """A JSON object of a model's labels by the number of its output, inside a package of its own."""
 
-    package: str
-    version: str
-    sha256: str
     path: str
-
-    @property
-    def pinned(self) -> PinnedPackage:
-        """The wheel."""
-        return PinnedPackage(self.package, self.version, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -139,7 +116,7 @@ class GraphRecipe:
 
     def sha256(self) -> str:
         """Hex sha256 of all settings."""
-        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()
+        return settings_digest(self)
 
 
 def is_graph_recipe(file: Path) -> bool:
@@ -158,16 +135,7 @@ def read_graph_recipe(file: Path) -> GraphRecipe:
     Raises:
         RecipeError: not TOML, an unknown or missing key, or a bad value; names the file and the key.
     """
-    try:
-        recipe = decode(GraphRecipe, tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{file.name}: {error}") from error
-    if recipe.name != file.stem:
-        raise RecipeError(f"{file.name}: name: found {recipe.name!r}, expected the file's name {file.stem!r}")
-    problem = next((text for text, holds in _checks(recipe).items() if not holds), None)
-    if problem:
-        raise RecipeError(f"{file.name}: {problem}")
-    return recipe
+    return read_toml(GraphRecipe, file, _checks)
 
 
 def _checks(recipe: GraphRecipe) -> dict[str, bool]:
@@ -180,7 +148,7 @@ def _checks(recipe: GraphRecipe) -> dict[str, bool]:
         "architecture: only a recipe with a source can have one": not recipe.architecture or source is not None,
         "parts: only a recipe with a source can have them": not recipe.parts or source is not None,
         "source and trained: expected one of them": (source is None) == bool(recipe.trained),
-        "source: sha256 and file_sha256 must be 64 hex digits": all(_DIGEST.fullmatch(digest) for digest in digests),
+        "source: sha256 and file_sha256 must be 64 hex digits": all(DIGEST.fullmatch(digest) for digest in digests),
         f"max_tokens, max_texts: {recipe.max_tokens}, {recipe.max_texts} must be 1 or more": (
             min(recipe.max_tokens, recipe.max_texts) >= 1
         ),

