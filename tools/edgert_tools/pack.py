@@ -37,7 +37,7 @@ from edgert_tools.text_tasks import FACTS
 MODEL, TOKENIZER, GOLDEN, LICENSE = "model.onnx", "tokenizer.json", "golden.json", "LICENSE.txt"
 COMPILED, BILL = "tokenizer.compiled", "sbom.json"
 _MODEL_ROLES: dict[str, Role] = {MODEL: "model", TOKENIZER: "tokenizer", COMPILED: "tokenizer"}
-_EXTRA_ROLES: dict[str, Role] = {
+EXTRA_ROLES: dict[str, Role] = {
     GOLDEN: "golden",
     "report.json": "report",
     "report.html": "report",
@@ -94,7 +94,7 @@ def complete(folder: Path, manifest: Manifest, measured: Mapping[str, object], p
     """Seal again with measured numbers and the extra files; golden rows and reports are in the folder already."""
     (folder / LICENSE).write_text(licence_text(parts.checkpoint, parts.recipe), encoding="utf-8")
     (folder / BILL).write_text(bill_of_materials(manifest), encoding="utf-8")
-    return seal_bundle(folder, dataclasses.replace(manifest, measured=measured), {**_roles(manifest), **_EXTRA_ROLES})
+    return seal_bundle(folder, dataclasses.replace(manifest, measured=measured), {**_roles(manifest), **EXTRA_ROLES})
 
 
 def _roles(manifest: Manifest) -> dict[str, Role]:

@@ -16,6 +16,7 @@ from edgert_tools.existing.judge import OutputQuality, in_short
 from edgert_tools.existing.recipe import GraphRecipe
 from edgert_tools.quantization.scheme import facts_of, parse_scheme
 from edgert_tools.report_page import bar_chart, document, facts_table, section
+from edgert_tools.report_parts import TriedRow, origin_table, tried_table
 
 SCHEMA = "edgert.graph-report/1"
 
@@ -114,7 +115,12 @@ def page(report: GraphReport) -> str:
         section("What was tried", _tried(report)),
         *[section("To know", f"<p>{escape(note)}.</p>") for note in (*report.notes, *_cautions(report))],
         section("Inputs and outputs", facts_table(_tensors(report))),
-        section("Where it comes from", facts_table(_origin(report))),
+        section(
+            "Where it comes from",
+            origin_table(
+                report.source, report.data or "nothing", of="graph", graph=f"opset {report.opset}, {report.kind}"
+            ),
+        ),
         section("Measured on", facts_table(report.machine)),
         section("Made with", facts_table(report.lock)),
     ]
@@ -173,36 +179,19 @@ def _quality_table(chosen: Tried) -> str:
 def _tried(report: GraphReport) -> str:
     if not report.tried:
         return f"<p>{escape(report.why)}.</p>"
-    rows = []
-    for one in report.tried:
-        verdict = one.failed or "; ".join(one.misses) or ("taken" if one.scheme == report.scheme else "slower")
-        speed = f"{one.speed.ratio:.2f}x" if one.speed else ""
-        kind = "good" if one.scheme == report.scheme else "bad" if one.misses or one.failed else ""
-        rows.append(
-            f"<tr><td>{escape(one.scheme)}</td><td class=n>{one.size_bytes / 1e6:.2f} MB</td>"
-            f"<td>{escape(in_short(one.quality))}</td><td class=n>{speed}</td>"
-            f'<td class="{kind}">{escape(verdict)}</td></tr>'
-        )
-    head = "<tr><th>scheme<th class=n>size<th>quality<th class=n>speed<th>verdict</tr>"
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
+    return tried_table(_row(one, report.scheme) for one in report.tried)
+
+
+def _row(one: Tried, taken: str) -> TriedRow:
+    verdict = one.failed or "; ".join(one.misses) or ("taken" if one.scheme == taken else "slower")
+    speed = f"{one.speed.ratio:.2f}x" if one.speed else ""
+    kind = "good" if one.scheme == taken else "bad" if one.misses or one.failed else ""
+    return TriedRow(one.scheme, f"{one.size_bytes / 1e6:.2f} MB", in_short(one.quality), speed, verdict, kind)
 
 
 def _tensors(report: GraphReport) -> dict[str, object]:
     sides = (("input", report.inputs), ("output", report.outputs))
     return {f"{side} {spec.name}": f"{spec.dtype} {list(spec.shape)}" for side, specs in sides for spec in specs}
-
-
-def _origin(report: GraphReport) -> dict[str, object]:
-    source = report.source
-    return {
-        "model": source.model,
-        "from": source.origin,
-        "revision": source.revision,
-        "sha256 of the graph": source.sha256,
-        "licence": source.license,
-        "graph": f"opset {report.opset}, {report.kind}",
-        "judged on": report.data or "nothing",
-    }
 
 
 def _rounded(output: OutputQuality) -> dict[str, object]:

@@ -28,7 +28,7 @@ from edgert_tools.generation.description import TEMPLATE
 from edgert_tools.generation.prose import plain_ids
 from edgert_tools.generation.recipe import TASK, DecoderRecipe
 from edgert_tools.graph import inputs_of, outputs_of
-from edgert_tools.pack import BILL, COMPILED, GOLDEN, LICENSE, TOKENIZER
+from edgert_tools.pack import BILL, COMPILED, EXTRA_ROLES, GOLDEN, LICENSE, TOKENIZER
 from edgert_tools.parity import Comparison
 from edgert_tools.quantization.scheme import SchemeFacts
 
@@ -51,13 +51,6 @@ _ROLES: dict[str, Role] = {
     TOKENIZER: "tokenizer",
     COMPILED: "tokenizer",
     TEMPLATE: "template",
-}
-_EXTRA: dict[str, Role] = {
-    GOLDEN: "golden",
-    "report.json": "report",
-    "report.html": "report",
-    LICENSE: "license",
-    BILL: "report",
 }
 
 
@@ -99,7 +92,7 @@ def complete_decoder(folder: Path, manifest: Manifest, measured: Mapping[str, ob
     """Seal the folder with what was measured; golden questions and reports are in it."""
     (folder / LICENSE).write_text(licence, encoding="utf-8")
     (folder / BILL).write_text(bill_of_materials(manifest), encoding="utf-8")
-    roles = {path: role for path, role in (_ROLES | _EXTRA).items() if (folder / path).is_file()}
+    roles = {path: role for path, role in (_ROLES | EXTRA_ROLES).items() if (folder / path).is_file()}
     return seal_bundle(folder, dataclasses.replace(manifest, measured=measured), roles)
 
 

@@ -15,6 +15,7 @@ from edgert_tools.generation.judge import DecoderQuality, in_short
 from edgert_tools.generation.recipe import DecoderRecipe
 from edgert_tools.quantization.scheme import SchemeFacts
 from edgert_tools.report_page import bar_chart, document, facts_table, section
+from edgert_tools.report_parts import TriedRow, origin_table, to_know, tried_table
 from edgert_tools.timing import Speed
 
 SCHEMA = "edgert.generate-report/1"
@@ -132,9 +133,9 @@ def page(report: DecoderReport) -> str:
             bar_chart([(name, time / slowest, f"{time:.1f} ms", kind) for name, time, kind in times]),
         ),
         section("What was tried", _tried(report)),
-        *([section("To know", f"<p>{escape(report.facts.caution)}.</p>")] if report.facts.caution else []),
+        *to_know(report.facts.caution),
         section("Operators of the graph", facts_table(report.operators)),
-        section("Where it comes from", facts_table(_origin(report))),
+        section("Where it comes from", origin_table(report.source, report.data)),
         section("Measured on", facts_table(report.machine)),
         section("Made with", facts_table(report.lock)),
     ]
@@ -154,27 +155,10 @@ def _quality(report: DecoderReport) -> dict[str, object]:
 
 
 def _tried(report: DecoderReport) -> str:
-    rows = []
-    for one in report.tried:
-        kind, verdict = ("bad", "; ".join(one.misses)) if one.misses else ("good", "taken")
-        rows.append(
-            f"<tr><td>{escape(one.scheme)}<td class=n>{one.size_bytes / 1e6:.1f} MB<td>{escape(in_short(one.quality))}"
-            f'<td class=n>{one.speed.ratio:.2f}x<td class="{kind}">{escape(verdict)}</tr>'
-        )
-    head = "<tr><th>scheme<th class=n>size<th>quality<th class=n>speed<th>verdict</tr>"
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
-
-
-def _origin(report: DecoderReport) -> dict[str, object]:
-    source = report.source
-    return {
-        "model": source.model,
-        "from": source.origin,
-        "revision": source.revision,
-        "sha256 of the weights": source.sha256,
-        "licence": source.license,
-        "judged on": report.data,
-    }
+    return tried_table(
+        TriedRow.judged(one.scheme, one.size_bytes, in_short(one.quality), one.speed.ratio, one.misses)
+        for one in report.tried
+    )
 
 
 def _rounded(value: object) -> object:

@@ -26,18 +26,10 @@ from edge_runtime.tokenizer.compiled import compile_tokenizer
 from edgert_tools.bill import bill_of_materials
 from edgert_tools.existing.examples import Row, golden_question
 from edgert_tools.graph import inputs_of, load_graph, outputs_of
-from edgert_tools.pack import BILL, COMPILED, GOLDEN, LICENSE, TOKENIZER
+from edgert_tools.pack import BILL, COMPILED, EXTRA_ROLES, GOLDEN, LICENSE, TOKENIZER
 from edgert_tools.parity import Comparison
 from edgert_tools.quantization.scheme import SchemeFacts
 from edgert_tools.speech.export import DECODER, ENCODER
-
-_EXTRA: dict[str, Role] = {
-    GOLDEN: "golden",
-    "report.json": "report",
-    "report.html": "report",
-    LICENSE: "license",
-    BILL: "report",
-}
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,7 @@ def complete(folder: Path, manifest: Manifest, measured: Mapping[str, object], l
     """Seal again with what was measured and the files beside; golden questions and reports are in the folder."""
     (folder / LICENSE).write_text(licence, encoding="utf-8")
     (folder / BILL).write_text(bill_of_materials(manifest), encoding="utf-8")
-    extra = {path: role for path, role in _EXTRA.items() if (folder / path).is_file()}
+    extra = {path: role for path, role in EXTRA_ROLES.items() if (folder / path).is_file()}
     return seal_bundle(folder, dataclasses.replace(manifest, measured=measured), {**_roles(manifest), **extra})
 
 

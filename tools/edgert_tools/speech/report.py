@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_runtime.bundle.manifest import Manifest, Source
 from edgert_tools.quantization.scheme import SchemeFacts
 from edgert_tools.report_page import bar_chart, document, facts_table, section
+from edgert_tools.report_parts import TriedRow, origin_table, to_know, tried_table
 from edgert_tools.speech.judge import SpeechQuality, in_short
 from edgert_tools.speech.recipe import SpeechRecipe
 from edgert_tools.speech.words import Points
@@ -130,8 +131,8 @@ def page(report: SpeechReport) -> str:
         ]
     parts += [
         section("What was tried", _tried(report)),
-        *([section("To know", f"<p>{escape(report.facts.caution)}.</p>")] if report.facts.caution else []),
-        section("Where it comes from", facts_table(_origin(report))),
+        *to_know(report.facts.caution),
+        section("Where it comes from", origin_table(report.source, report.data)),
         section("Measured on", facts_table(report.machine)),
         section("Made with", facts_table(report.lock)),
     ]
@@ -170,27 +171,10 @@ def _percent(points: Points, unit: str = "%") -> str:
 
 
 def _tried(report: SpeechReport) -> str:
-    rows = []
-    for one in report.tried:
-        kind, verdict = ("bad", "; ".join(one.misses)) if one.misses else ("good", "taken")
-        rows.append(
-            f"<tr><td>{escape(one.scheme)}<td class=n>{one.size_bytes / 1e6:.1f} MB<td>{escape(in_short(one.quality))}"
-            f'<td class=n>{one.speed.ratio:.2f}x<td class="{kind}">{escape(verdict)}</tr>'
-        )
-    head = "<tr><th>scheme<th class=n>size<th>quality<th class=n>speed<th>verdict</tr>"
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
-
-
-def _origin(report: SpeechReport) -> dict[str, object]:
-    source = report.source
-    return {
-        "model": source.model,
-        "from": source.origin,
-        "revision": source.revision,
-        "sha256 of the weights": source.sha256,
-        "licence": source.license,
-        "judged on": report.data,
-    }
+    return tried_table(
+        TriedRow.judged(one.scheme, one.size_bytes, in_short(one.quality), one.speed.ratio, one.misses)
+        for one in report.tried
+    )
 
 
 def _rounded(value: object) -> object:
