@@ -65,7 +65,7 @@ recipes: venv debian-packages  ## every recipe converted, 45 minutes; bundles th
 	  name=$$(basename $$file .toml); echo "== $$name"; \
 	  $(BIN)/edgert convert $$name -o edgert-demo/$$name || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "not converted:$$failed"; exit 1; }
-	EDGERT_REAL_EXPORTERS=1 $(BIN)/python -m pytest tests/tools/export tests/tools/generation $(PYTEST_ARGS)
+	REAL_EXPORTERS=1 $(BIN)/python -m pytest tests/tools/export tests/tools/generation $(PYTEST_ARGS)
 
 fuzz: venv  ## a million hostile messages, a million SMP frames, a hundred thousand bundle files
 	$(BIN)/python -m tests.edge_runtime.mqtt.fuzz_contract 1000000

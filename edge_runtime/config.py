@@ -22,13 +22,7 @@ MAX_NUMBER = (1 << 31) - 1
 MAX_PAYLOAD_BYTES = 268_435_455 - 4096  # the largest packet of MQTT, without its topic and properties
 MAX_THREADS = 1024
 # Variables of other parts of edgert that share the prefix.
-_NOT_CONFIG = {
-    "EDGERT_CACHE",
-    "EDGERT_EXPORT_APART",
-    "EDGERT_TORCH_INDEX",
-    "EDGERT_REAL_EXPORTERS",  # this and the next: of the long tests
-    "EDGERT_REAL_SPEECH",
-}
+_NOT_CONFIG = {"EDGERT_CACHE", "EDGERT_EXPORT_APART", "EDGERT_TORCH_INDEX"}
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from edgert_tools.progress import Say
 from tests.tools import checkpoints
 
 pytest.importorskip("optimum.exporters.onnx", reason="edgert[convert] is not installed")
-REAL = "EDGERT_REAL_EXPORTERS"
+REAL = "REAL_EXPORTERS"
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from tests.command import run
 from tests.tools.checkpoints import WORDS
 from tests.tools.generation.tiny_decoder import HEAD, KV_HEADS, TEXT, FakeExporter, opened, plain_logits, write_folder
 
-REAL = "EDGERT_REAL_EXPORTERS"
+REAL = "REAL_EXPORTERS"
 Convert = Callable[..., ConvertResult]
 
 

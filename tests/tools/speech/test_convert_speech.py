@@ -201,7 +201,7 @@ def test_a_recipe_with_a_wrong_value_is_refused_by_key(tmp_path: Path) -> None:
 
 
 ROOT = Path(__file__).resolve().parents[3]
-REAL = "EDGERT_REAL_SPEECH"
+REAL = "REAL_SPEECH"
 
 
 @pytest.mark.skipif(not os.environ.get(REAL), reason=f"converts a real Whisper, minutes: set {REAL}=1")
