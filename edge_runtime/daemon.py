@@ -31,7 +31,7 @@ from edge_runtime.rules.runner import RuleRunner
 from edge_runtime.service import Service
 from edge_runtime.service.job import Job, Outcome
 from edge_runtime.systemd.notifier import Notifier
-from edge_runtime.updates import Updates
+from edge_runtime.updates.following import Updates
 from edge_runtime.verbs import Verbs
 
 log = logging.getLogger("edgert.daemon")
@@ -105,7 +105,7 @@ class Daemon:
         if not self.config.store:
             return None
         try:
-            from edge_runtime.board_store import open_store  # cryptography: for boards with a store only
+            from edge_runtime.updates.board_store import open_store  # cryptography: for boards with a store only
         except ModuleNotFoundError as error:
             raise MissingExtra(str(error.name), "updates") from error
         store, views = open_store(Path(self.config.store), self.config.updates)

@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.strict": {"edge_runtime.errors"},
     "edge_runtime.takes": set(),
     "edge_runtime.board": LEAVES,
-    "edge_runtime.board_store": LEAVES | {"edge_runtime.bundle", "edge_runtime.config", "edge_runtime.this_board"},
+    "edge_runtime.updates.board_store": LEAVES
+    | {"edge_runtime.bundle", "edge_runtime.config", "edge_runtime.updates.this_board"},
     "edge_runtime.config": LEAVES | {"edge_runtime.rules"},
     "edge_runtime.rules": LEAVES | WIRE,
     "edge_runtime.bundle": LEAVES,
@@ -82,11 +83,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.observing.metrics": set(),
     "edge_runtime.housekeeping": set(),
     "edge_runtime.watching": LEAVES | {"edge_runtime.mqtt"},
-    "edge_runtime.this_board": {"edge_runtime.bundle", "edge_runtime.engine"},
-    "edge_runtime.trial": LEAVES | {"edge_runtime.bundle", "edge_runtime.model", "edge_runtime.selftest"},
-    "edge_runtime.updates": LEAVES | {"edge_runtime.bundle", "edge_runtime.config", "edge_runtime.trial"},
+    "edge_runtime.updates.this_board": {"edge_runtime.bundle", "edge_runtime.engine"},
+    "edge_runtime.updates.trial": LEAVES | {"edge_runtime.bundle", "edge_runtime.model", "edge_runtime.selftest"},
+    "edge_runtime.updates.following": LEAVES
+    | {"edge_runtime.bundle", "edge_runtime.config", "edge_runtime.updates.trial"},
     "edge_runtime.daemon": LEAVES
-    | {"edge_runtime.board_store", "edge_runtime.updates"}
+    | {"edge_runtime.updates.board_store", "edge_runtime.updates.following"}
     | {"edge_runtime.announcer", "edge_runtime.bundle", "edge_runtime.config", "edge_runtime.engine"}
     | {"edge_runtime.housekeeping", "edge_runtime.keeper", "edge_runtime.mqtt", "edge_runtime.observing"}
     | {"edge_runtime.model", "edge_runtime.rules"}
@@ -100,7 +102,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edge_runtime.commands": LEAVES
     | MODEL_PATH
     | {"edge_runtime.board", "edge_runtime.client", "edge_runtime.config", "edge_runtime.daemon", "edge_runtime.mqtt"}
-    | {"edge_runtime.board_store", "edge_runtime.this_board"}
+    | {"edge_runtime.updates.board_store", "edge_runtime.updates.this_board"}
     | {"edge_runtime.running", "edge_runtime.selftest", "edge_runtime.systemd", "edge_runtime.up"}
     | {"edge_runtime.watching", "edge_runtime.wyoming_agent"},
     "edge_runtime.cli": {"edge_runtime.errors"},  # subcommands are named in a table and imported on use
@@ -113,10 +115,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "edge_runtime.running",
         "firmware_bridge",
     },
-    "firmware_bridge.flash.receive": {"edge_runtime.errors", "edge_runtime.config", "edge_runtime.board_store"}
+    "firmware_bridge.flash.receive": {"edge_runtime.errors", "edge_runtime.config", "edge_runtime.updates.board_store"}
     | {"firmware_bridge"},
     "firmware_bridge.smp.service": {"edge_runtime.errors", "edge_runtime.bundle", "edge_runtime.config"}
-    | {"edge_runtime.board_store", "firmware_bridge"},
+    | {"edge_runtime.updates.board_store", "firmware_bridge"},
     "edgert_tools": LEAVES | MODEL_PATH,
     "edgert_tools.demo": LEAVES | MODEL_PATH | {"edge_runtime.client", "edge_runtime.mqtt", "edgert_tools"},
     "setup_pip": set(),

@@ -131,7 +131,7 @@ def verify(file: Path, trust: Path, allow_dev: bool, policy: Path | None, here: 
     _judge(manifest, policy)
     if here:
         from edge_runtime.bundle.target import check_target
-        from edge_runtime.this_board import here as this_board
+        from edge_runtime.updates.this_board import here as this_board
 
         check_target(container.label.target, this_board())
     if as_json:

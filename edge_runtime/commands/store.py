@@ -44,8 +44,8 @@ def install(
     \b
     edgert install home-intents-minilm-1.1.0.edgert --store /var/lib/edgert
     """
-    from edge_runtime.board_store import trust_of
     from edge_runtime.bundle.container.bundle_file import open_bundle
+    from edge_runtime.updates.board_store import trust_of
 
     config = _config(root, trust, config_file)
     store, _ = _open(config)
@@ -114,6 +114,6 @@ def _config(root: Path | None, trust: Path | None, config_file: Path | None) -> 
 
 
 def _open(config: Config) -> tuple[Store, Views]:
-    from edge_runtime.board_store import open_store
+    from edge_runtime.updates.board_store import open_store
 
     return open_store(Path(config.store), config.updates)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from edge_runtime.board_store import open_store, trust_of
 from edge_runtime.config import Config
 from edge_runtime.errors import ConfigError
+from edge_runtime.updates.board_store import open_store, trust_of
 from firmware_bridge.errors import LinkLost
 from firmware_bridge.pipe_link import PipeLink
 from firmware_bridge.smp.hub import open_hub

@@ -9,10 +9,10 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge_runtime.board_store import open_store, trust_of
 from edge_runtime.bundle.errors import StoreBusy
 from edge_runtime.config import Config, SmpConfig
 from edge_runtime.errors import ConfigError, MissingExtra
+from edge_runtime.updates.board_store import open_store, trust_of
 from firmware_bridge.link import read_address
 from firmware_bridge.smp.hub import FOLDER, open_hub
 from firmware_bridge.smp.listening import Listener, Ways

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.board_store import open_store
 from edge_runtime.bundle.container import bundle_file
 from edge_runtime.bundle.container.keys import SigningKey, write_key_pair
 from edge_runtime.bundle.store.state import STATE, Slots, state_from_bytes
@@ -29,6 +28,7 @@ from edge_runtime.mqtt.client import Connection
 from edge_runtime.mqtt.homeassistant import HomeAssistant
 from edge_runtime.mqtt.message import Message
 from edge_runtime.pipeline import open_pipeline
+from edge_runtime.updates.board_store import open_store
 from tests import served, tiny
 from tests.edge_runtime.test_daemon_control import TOPICS, Operator
 from tests.edge_runtime.test_keeper import broken

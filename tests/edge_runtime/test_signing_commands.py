@@ -142,7 +142,7 @@ def test_without_cryptography_it_is_said_what_to_install(
 ) -> None:
     for name in [name for name in sys.modules if name.startswith(("cryptography", "edge_runtime.bundle"))]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "edge_runtime.board_store", raising=False)
+    monkeypatch.delitem(sys.modules, "edge_runtime.updates.board_store", raising=False)
     monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
     monkeypatch.setenv("EDGERT_STORE", "s")
     status, _, err = run(capsys, *words)

@@ -16,8 +16,8 @@ from edge_runtime.bundle.store.store import Store
 from edge_runtime.bundle.store.views import Views
 from edge_runtime.config import UpdatesConfig
 from edge_runtime.errors import EdgertError, GoldenMismatch, NoMemory
-from edge_runtime.trial import TrialLeft
-from edge_runtime.updates import Told, Updates
+from edge_runtime.updates.following import Told, Updates
+from edge_runtime.updates.trial import TrialLeft
 from tests.edge_runtime.bundle.signed import TRUST, bundle_bytes, opened
 
 

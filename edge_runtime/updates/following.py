@@ -21,7 +21,7 @@ from edge_runtime.bundle.store.store import Store
 from edge_runtime.bundle.store.views import Views
 from edge_runtime.config import UpdatesConfig
 from edge_runtime.errors import EdgertError
-from edge_runtime.trial import TrialLeft, run_trial
+from edge_runtime.updates.trial import TrialLeft, run_trial
 
 log = logging.getLogger("edgert.updates")
 

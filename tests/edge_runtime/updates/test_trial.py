@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime import trial
 from edge_runtime.bundle.errors import TrialFailed
-from edge_runtime.trial import TrialLeft, run_trial
+from edge_runtime.updates import trial
+from edge_runtime.updates.trial import TrialLeft, run_trial
 from tests import tiny
 from tests.edge_runtime.test_keeper import broken
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import __version__
-from edge_runtime.board_store import open_store
 from edge_runtime.bundle.errors import BadKey, LicenceDenied, SignatureRefused, WrongTarget
 from edge_runtime.bundle.target import Target
 from edge_runtime.bundle.trust import add_key
 from edge_runtime.config import UpdatesConfig
 from edge_runtime.engine.processor import targets_here
 from edge_runtime.errors import ConfigError
-from edge_runtime.this_board import here
+from edge_runtime.updates.board_store import open_store
+from edge_runtime.updates.this_board import here
 from tests.edge_runtime.bundle.signed import KEYS, TRUST, bundle_bytes, opened
 
 

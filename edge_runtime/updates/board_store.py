@@ -13,7 +13,7 @@ from edge_runtime.bundle.target import Here, check_target
 from edge_runtime.bundle.trust import Trust, read_trust
 from edge_runtime.config import UpdatesConfig
 from edge_runtime.errors import ConfigError
-from edge_runtime.this_board import here
+from edge_runtime.updates.this_board import here
 
 
 def open_store(root: Path, settings: UpdatesConfig) -> tuple[Store, Views]:

@@ -1,8 +1,8 @@
 """Trying a bundle where it can do no harm: its golden rows, in a process of their own, with a limit on the time.
 
-A bad model may end its process, hang, or take all memory. `python -m edge_runtime.trial FOLDER THREADS LIMIT_S` loads
-the bundle, runs the rows, prints one JSON object and ends; after the limit it ends in any case, even if nobody waits
-for it any more.
+A bad model may end its process, hang, or take all memory. `python -m edge_runtime.updates.trial FOLDER THREADS LIMIT_S`
+loads the bundle, runs the rows, prints one JSON object and ends; after the limit it ends in any case, even if nobody
+waits for it any more.
 """
 
 from __future__ import annotations
