@@ -89,8 +89,9 @@ def run_until_stopped(
                 raise BrokerUnreachable(daemon.connection.last_error or "the network thread ended")
             if waiting and daemon.connection.wait_ready(0):
                 waiting = False
-                notifier.status(f"answers for {', '.join(daemon.models)}")
-                log.info("device %s answers for %s", config.device, ", ".join(daemon.models))
+                served = ", ".join(daemon.models) or "nothing yet"  # a bundle in the store may be on its first trial
+                notifier.status(f"answers for {served}")
+                log.info("device %s answers for %s", config.device, served)
                 if when_ready is not None:
                     when_ready(daemon)
     finally:

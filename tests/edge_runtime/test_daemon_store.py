@@ -215,13 +215,14 @@ class Listening:
 
 
 def test_a_daemon_with_an_empty_store_waits_for_its_first_bundle(
-    broker: RunningBroker, operator: Operator, board: Board
+    broker: RunningBroker, operator: Operator, board: Board, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with served.daemon(broker.address, [], **board.settings):
         served.wait_online(broker.client_address)
         assert operator.tell("list")[1] == {"models": []}
         board.install("1.0.0")
         operator.wait_for_version("tiny", "1.0.0")
+    assert "answers for nothing yet" in capfd.readouterr().err
 
 
 def test_a_reload_leaves_the_models_of_the_store(broker: RunningBroker, operator: Operator, board: Board) -> None:
