@@ -42,9 +42,13 @@ class House:
         )
         self.shelf = ModelShelf(budget_mb)
         grows = itertools.count(step=estimate_mb(bundle) if bundle else 0.0)
-        memory_mb = lambda: float(next(grows))  # noqa: E731
         self.keeper = Keeper(
-            self.service, self.shelf, lambda manifest: 1, self.changed.append, lambda: self.now, memory_mb
+            self.service,
+            self.shelf,
+            lambda manifest: 1,
+            self.changed.append,
+            clock=lambda: self.now,
+            rss_mb=lambda: float(next(grows)),
         )
         self.service.start()
         self.keeper.start()
