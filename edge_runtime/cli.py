@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -86,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")  # a label must not end in a traceback on an old terminal
     try:
         edgert.main(given, prog_name="edgert", standalone_mode=False)
+        sys.stdout.flush()  # here, where an output that cannot be written is told in words
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.exceptions.Abort:
@@ -98,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except EdgertError as error:
         _fail(error, as_json="--json" in given)
     except OSError as error:  # what no part has translated: a full disk, a folder that may not be written
+        _let_output_go()
         _fail(EdgertError(f"{error.filename or 'output'}: {error.strerror or error}"), as_json=False)
     except ModuleNotFoundError as error:
         command = next((word for word in given if word in COMMANDS), "")
@@ -105,6 +109,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not extra or error.name is None or error.name.startswith(("edge", "firmware")):
             raise
         _fail(MissingExtra(error.name, extra), as_json="--json" in given)
+
+
+def _let_output_go() -> None:
+    """Forget what cannot be written to stdout: Python would try once more when it ends, and end with status 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: EdgertError, *, as_json: bool) -> None:

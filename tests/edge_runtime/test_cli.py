@@ -122,16 +122,17 @@ def test_a_timeout_that_is_no_time_is_refused(capsys: pytest.CaptureFixture[str]
     assert "--timeout" in err
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # "" as people run it: all is written at the end
 @pytest.mark.parametrize("sink", ["/dev/full", "a pipe that nobody reads"])
-def test_output_that_cannot_be_written_is_no_traceback(bundle: Path, sink: str) -> None:
+def test_output_that_cannot_be_written_is_no_traceback(bundle: Path, sink: str, unbuffered: str) -> None:
     if sink == "/dev/full":
         descriptor = os.open(sink, os.O_WRONLY)
     else:
         unread, descriptor = os.pipe()
         os.close(unread)
-    done = subprocess.run(
-        [*served.EDGERT, "inspect", str(bundle)], stdout=descriptor, stderr=subprocess.PIPE, text=True
-    )
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [*served.EDGERT, "inspect", str(bundle)]
+    done = subprocess.run(command, env=environment, stdout=descriptor, stderr=subprocess.PIPE, text=True)
     os.close(descriptor)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) <= 1

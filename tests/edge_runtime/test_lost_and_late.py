@@ -95,6 +95,12 @@ def test_a_stream_whose_broker_is_killed_is_a_gap_and_never_a_shorter_answer(
     assert ("piece 3 came, 2 was expected" if goes_on else "no more came") in str(caught[0])
 
 
+def stands_still(pid: int) -> bool:
+    """Whether every thread of a process has taken notice of SIGSTOP: until then requests are answered."""
+    states = [file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}
+
+
 def test_what_expired_while_the_daemon_stood_still_is_not_run(plain_mosquitto: PlainMosquitto, tmp_path: Path) -> None:
     plain_mosquitto.start()
     replies: queue.Queue[Message] = queue.Queue()
@@ -115,6 +121,7 @@ def test_what_expired_while_the_daemon_stood_still_is_not_run(plain_mosquitto: P
 
         process.send_signal(signal.SIGSTOP)
         try:
+            wait_until("it stands still", lambda: stands_still(process.pid))
             for _ in range(REQUESTS):
                 ask(b"late", EXPIRY_S)
             assert panel.flush(WAIT_S)
